@@ -1,0 +1,1 @@
+"""The agent: its graph, its tools and what it is shown."""

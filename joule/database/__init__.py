@@ -1,0 +1,1 @@
+"""PostgreSQL: the embedded server, organisation-scoped sessions, migrations."""

@@ -1,0 +1,1 @@
+"""The gate, the policy it asks, and the approvals people give."""

@@ -1,0 +1,1 @@
+"""Organisations, people, roles and how they sign in."""

@@ -1,0 +1,96 @@
+"""A frozen description of one effect, before it happens.
+
+Whatever changes something, leaves the process or reads content across a boundary is an `Action`. It says what is
+wanted, by whom and from which values; it cannot do anything. Only the gate turns it into an effect.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from functools import cache
+from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
+
+from pydantic import TypeAdapter
+
+from joule.kernel.ids import ProjectId
+from joule.kernel.label import Label, Purpose
+from joule.kernel.principal import Principal
+
+R = TypeVar("R")
+
+
+class Effect(StrEnum):
+    """What kind of mark an action leaves, which settles when it must be written down."""
+
+    READ = "read"  # content crosses a boundary; nothing changes
+    MODEL = "model"  # a model is asked; nothing of ours changes
+    WRITE = "write"  # rows of our own database change
+    DELETE = "delete"  # rows of our own database go away
+    ACCESS = "access"  # who may do what changes
+    SEND = "send"  # something leaves for the outside world
+    SPEND = "spend"  # money moves
+    RUN = "run"  # code runs
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether it changes only our own database: then it commits in one transaction with its journal rows."""
+        return self in {Effect.WRITE, Effect.DELETE, Effect.ACCESS}
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether it cannot be taken back by a rollback: then its INTENT is durable before it starts."""
+        return self in {Effect.SEND, Effect.SPEND, Effect.RUN}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action(Generic[R]):
+    """One effect. The type parameter is what it gives back.
+
+    A subclass is a frozen, keyword-only dataclass whose fields are plain data; it sets the class variables.
+    `label` is the join of the labels of everything its arguments were made from: strictest unless stated.
+    """
+
+    name: ClassVar[str]  # "room.verb", the word policies and journals use
+    effect: ClassVar[Effect]
+    purpose: ClassVar[Purpose] = Purpose.SERVICE
+    idempotent: ClassVar[bool] = False  # may be run again when its outcome was never seen
+
+    principal: Principal
+    project: ProjectId | None = None
+    label: Label = field(default_factory=Label)
+
+    def arguments(self) -> dict[str, Any]:
+        """What is asked, as JSON data: every field but who asks and where the values came from."""
+        skipped = {"principal", "label"}
+        return {each.name: _json(getattr(self, each.name)) for each in fields(self) if each.name not in skipped}
+
+    def relevant(self) -> Mapping[str, str]:
+        """The security-relevant arguments by name: destinations, targets and what will be kept.
+
+        The gate checks where each of these values came from before a consequential action.
+        """
+        return {}
+
+
+@cache
+def _any_adapter() -> TypeAdapter[Any]:
+    return TypeAdapter(Any)
+
+
+def _json(value: Any) -> Any:
+    if value is None or isinstance(value, str | int | bool):
+        return value
+    return _any_adapter().dump_python(value, mode="json")
+
+
+@cache
+def result_codec(action_type: type[Action[Any]]) -> TypeAdapter[Any]:
+    """Reads and writes the result of an action as JSON data, by its type parameter.
+
+    Raises `TypeError` for an action that does not say what it gives back.
+    """
+    for base in getattr(action_type, "__orig_bases__", ()):
+        if get_origin(base) is Action:
+            (result,) = get_args(base)
+            return TypeAdapter(result)
+    raise TypeError(f"{action_type.__name__} does not say what it gives back: write Action[...]")

@@ -1,0 +1,1 @@
+"""Every call to a language model."""

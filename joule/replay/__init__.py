@@ -1,0 +1,1 @@
+"""Runs a recorded task again, with no effects, and compares."""

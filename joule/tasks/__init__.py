@@ -1,0 +1,1 @@
+"""Tasks: asking, dispatching, running, streaming and stopping them."""

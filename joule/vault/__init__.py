@@ -1,0 +1,1 @@
+"""Envelope encryption: sealed records, data keys, and the keys that wrap them."""

@@ -1,0 +1,1 @@
+"""Three small apps for the browser: chat, admin and support."""

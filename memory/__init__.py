@@ -1,0 +1,1 @@
+"""What is kept for the agent: projects, remembered items and files."""

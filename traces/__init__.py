@@ -1,0 +1,1 @@
+"""The journal: what was decided and done, in order, sealed and chained."""
