@@ -4,8 +4,10 @@ Whatever changes something, leaves the process or reads content across a boundar
 wanted, by whom and from which values; it cannot do anything. Only the gate turns it into an effect.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from enum import StrEnum
 from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
@@ -60,9 +62,29 @@ class Action(Generic[R]):
     label: Label = field(default_factory=Label)
 
     def arguments(self) -> dict[str, Any]:
-        """What is asked, as JSON data: every field but who asks and where the values came from."""
-        skipped = {"principal", "label"}
-        return {each.name: _json(getattr(self, each.name)) for each in fields(self) if each.name not in skipped}
+        """What is asked, as JSON data: every field but who asks and where the values came from.
+
+        Of a `content` field only its length is told, so that no journal row holds a file or a prompt.
+        """
+        return {
+            each.name: {"length": len(value)} if each.metadata.get("content") else _json(value)
+            for each, value in self._asked()
+        }
+
+    def binding(self) -> bytes:
+        """Canonical bytes of what is asked, content included: equal only for the same wish.
+
+        Never stored as it is; the journal keeps a keyed commitment of it.
+        """
+        digests = {
+            each.name: hashlib.sha256(value if isinstance(value, bytes) else _canonical(_json(value))).hexdigest()
+            for each, value in self._asked()
+            if each.metadata.get("content")
+        }
+        return _canonical({"action": self.name, "arguments": self.arguments(), "content": digests})
+
+    def _asked(self) -> list[tuple[Field[Any], Any]]:
+        return [(each, getattr(self, each.name)) for each in fields(self) if each.name not in {"principal", "label"}]
 
     def relevant(self) -> Mapping[str, str]:
         """The security-relevant arguments by name: destinations, targets and what will be kept.
@@ -70,6 +92,15 @@ class Action(Generic[R]):
         The gate checks where each of these values came from before a consequential action.
         """
         return {}
+
+
+def content(**options: Any) -> Any:
+    """A dataclass field that holds content (file bytes, a prompt): kept out of the journal, bound by commitment."""
+    return field(metadata={"content": True}, **options)
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 @cache
