@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Makes .venv hold exactly what requirements.lock says, and Joule itself. Usage: tools/setup.sh [--browser]
+# Does nothing when nothing changed. --browser also makes sure a Chromium is there for the browser tests.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf 'setup: %s\n' "$1" >&2; }
+fail() { say "$1"; exit 1; }
+
+is_new_enough() {
+  "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
+}
+
+find_python() {
+  local name
+  for name in ${PYTHON:-} python3.11 python3.12 python3.13 python3; do
+    if is_new_enough "$name"; then
+      command -v "$name"
+      return
+    fi
+  done
+  return 1
+}
+
+can_make_environments() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
+
+ensure_browser() {
+  local name
+  for name in chromium chromium-browser google-chrome; do
+    if command -v "$name" >/dev/null; then return; fi
+  done
+  tools/apt.sh chromium fonts-dejavu-core
+}
+
+# Runs pip and counts packages as they are taken up; shows pip's own words only when it fails.
+counted_pip() {
+  local log total
+  log=$(mktemp)
+  total=$(grep -c '^[a-z0-9].*==' requirements.lock)
+  if .venv/bin/python -m pip --disable-pip-version-check install --progress-bar off "$@" 2>&1 | tee "$log" | awk -v total="$total" '
+      /^Collecting / { n++; if (n % 20 == 0) { printf "setup: %d of about %d packages\n", n, total > "/dev/stderr" } }
+      /^Installing collected/ { print "setup: unpacking" > "/dev/stderr" }'; then
+    rm -f "$log"
+    return
+  fi
+  tail -n 25 "$log" >&2
+  rm -f "$log"
+  fail "pip could not install the locked packages; its last words are above"
+}
+
+if [ "${1:-}" = "--browser" ]; then ensure_browser; fi
+
+python=$(find_python) || { tools/apt.sh python3 python3-venv && python=$(find_python); } ||
+  fail "Joule needs Python 3.11 or newer; install it, or name one: PYTHON=/path/to/python make setup"
+can_make_environments "$python" || tools/apt.sh "python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"
+
+wanted=$(cat requirements.lock pyproject.toml | sha256sum | cut -d ' ' -f 1)
+stamp=.venv/joule-setup
+if [ -x .venv/bin/joule ] && is_new_enough .venv/bin/python && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
+  exit 0
+fi
+
+if ! { [ -x .venv/bin/pip ] && is_new_enough .venv/bin/python; }; then
+  say "making .venv with $("$python" --version)"
+  "$python" -m venv --clear .venv
+fi
+say "installing locked packages into .venv (a few minutes the first time)"
+counted_pip --require-hashes -r requirements.lock
+counted_pip --no-deps --no-build-isolation -e .
+printf '%s\n' "$wanted" >"$stamp"
+say "ready"
