@@ -1,0 +1,63 @@
+"""Who may see and do what on the pages: the one table of permissions.
+
+Queries are guarded by this table; actions are judged by policy, and a route needs both. What the table does not say is
+not allowed. Support sees what happened and when, never what was said: its rows hold no permission on content.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from joule.kernel.principal import Role
+
+
+class Permission(StrEnum):
+    """One kind of page or list. Each route names exactly one."""
+
+    SIGN_IN = "sign_in"  # the sign-in page and the pages that need nobody
+    ACCOUNT = "account"  # one's own name, password and sessions
+    CHAT = "chat"  # projects, threads, messages and tasks, with their content
+    FILES = "files"  # files of a project, with their content
+    MEMORY = "memory"  # what is remembered, with its content
+    MEMBERS = "members"  # the organisation's people, their roles and their sessions
+    SETTINGS = "settings"  # how the organisation is set up
+    SUPPORT_TIMELINE = "support_timeline"  # what a task did and when: names of steps, decisions, times; no content
+    SUPPORT_REPLAY = "support_replay"  # re-running a task against its record: identical or not; no content
+
+
+_WORK = frozenset({Permission.CHAT, Permission.FILES, Permission.MEMORY})
+_SUPPORT = frozenset({Permission.SUPPORT_TIMELINE, Permission.SUPPORT_REPLAY})
+_ANYBODY = frozenset({Permission.SIGN_IN})
+_SIGNED_IN = _ANYBODY | {Permission.ACCOUNT}
+
+TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
+    {
+        Role.OWNER: _SIGNED_IN | _WORK | _SUPPORT | {Permission.MEMBERS, Permission.SETTINGS},
+        Role.ADMIN: _SIGNED_IN | _WORK | _SUPPORT | {Permission.MEMBERS, Permission.SETTINGS},
+        Role.MEMBER: _SIGNED_IN | _WORK,
+        Role.SUPPORT: _SIGNED_IN | _SUPPORT,
+        Role.ANONYMOUS: _ANYBODY,
+        Role.SYSTEM: _SUPPORT | {Permission.MEMBERS},  # the operator's command line: no content
+    }
+)
+
+_GOVERNED: Mapping[Role, frozenset[Role]] = MappingProxyType(
+    {
+        Role.SYSTEM: frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, Role.SUPPORT}),
+        Role.OWNER: frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, Role.SUPPORT}),
+        Role.ADMIN: frozenset({Role.MEMBER, Role.SUPPORT}),
+    }
+)
+
+
+def allowed(role: Role, permission: Permission) -> bool:
+    """Whether somebody in `role` may open pages under `permission`. Nothing is allowed by omission."""
+    return permission in TABLE.get(role, frozenset())
+
+
+def governs(role: Role, other: Role) -> bool:
+    """Whether `role` may invite, change, sign in or remove somebody in the role `other`.
+
+    An admin governs members and support, never admins or owners: else a sign-in link would make an owner of an admin.
+    """
+    return other in _GOVERNED.get(role, frozenset())
