@@ -1,0 +1,181 @@
+"""The writer of one task's chain.
+
+A task has one writer at a time; the database refuses rows of an earlier attempt. Rows are given their place when they
+are flushed, so a rolled-back transaction leaves no gap. When a flush fails the journal is down for good in this run:
+nothing more is done until the task is opened again and reads what really was written.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from joule.database.engine import Database, Driver, WriteSession, driver_of
+from joule.database.errors import DatabaseAway
+from joule.kernel.clock import Clock
+from joule.kernel.errors import Fenced
+from joule.kernel.ids import OrgId, TaskId
+from joule.vault.vault import Keyring
+from traces import _append
+from traces.errors import JournalDown
+from traces.recording import Entry, Recording
+from traces.records import GENESIS, Draft, Kind, Record
+
+Announce = Callable[[TaskId], None]
+
+
+class TaskJournal:
+    """Writes rows onto one task's chain, and remembers what the chain says."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        chain: _append.Chain,
+        keyring: Keyring,
+        recording: Recording,
+        next_seq: int = 0,
+        head: bytes = GENESIS,
+        announce: Announce | None = None,
+    ) -> None:
+        self.org: OrgId = chain.org
+        self.task: TaskId = chain.task
+        self.recording = recording
+        self.keyring = keyring
+        self._database, self._clock, self._chain, self._announce = database, clock, chain, announce
+        self._next, self._head = next_seq, head
+        self._last_at: datetime | None = None
+        self._drafts: list[Draft] = []
+        self._lock = asyncio.Lock()
+        self._flushing: asyncio.Task[None] | None = None
+        self._down: BaseException | None = None
+
+    def note(
+        self,
+        kind: Kind,
+        *,
+        call: str | None = None,
+        attrs: Mapping[str, Any] | None = None,
+        content: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add a row that rides along with the next flush. Raises `JournalDown` when an earlier flush failed."""
+        self._check()
+        draft = Draft(kind=kind, at=self._now(), call=call, attrs=attrs or {}, content=content or {})
+        self._drafts.append(draft)
+        self._remember(draft)
+
+    async def write(self, kind: Kind, **row: Any) -> None:
+        """Add a row and return when it is durable, with all rows before it."""
+        await self.settle()
+        self.note(kind, **row)
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Make every noted row durable. Raises `JournalDown`, or `Fenced` when another attempt has taken over."""
+        async with self._lock:
+            self._check()
+            drafts, self._drafts = self._drafts, []
+            if not drafts:
+                return
+            try:
+                async with self._database.driver() as connection:
+                    await self._append(connection, drafts)
+            except BaseException as problem:
+                raise self._broken(problem) from problem
+        if self._announce is not None:
+            self._announce(self.task)
+
+    def flush_soon(self) -> None:
+        """Start a flush now and go on; `settle` waits for it and raises what it raised."""
+        if self._flushing is None or self._flushing.done():
+            self._flushing = asyncio.create_task(self.flush())
+
+    async def settle(self) -> None:
+        """Wait for a flush under way. Must be called before a task's journal is let go."""
+        if self._flushing is not None:
+            flushing, self._flushing = self._flushing, None
+            await flushing
+        self._check()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["Transaction"]:
+        """One transaction for rows and effects: both are committed on leaving, neither on an error."""
+        await self.settle()
+        async with self._lock:
+            self._check()
+            place, drafts = (self._next, self._head), self._drafts
+            self._drafts = []
+            try:
+                async with self._database.write(self.org) as session:
+                    yield Transaction(self, session, await driver_of(session), carried=drafts)
+            except BaseException as problem:
+                self._next, self._head = place
+                self._drafts = [*drafts, *self._drafts]
+                if isinstance(problem, Fenced | DatabaseAway | JournalDown):
+                    raise self._broken(problem) from problem
+                raise
+        if self._announce is not None:
+            self._announce(self.task)
+
+    async def _append(self, connection: Driver, drafts: list[Draft]) -> None:
+        records: list[Record] = []
+        place = (self._next, self._head)
+        for draft in drafts:
+            record = _append.place(draft, chain=self._chain, keyring=self.keyring, seq=self._next, previous=self._head)
+            records.append(record)
+            self._next, self._head = record.seq + 1, record.hash
+        try:
+            await _append.insert(connection, self._chain, drafts, records)
+        except BaseException:
+            self._next, self._head = place
+            raise
+
+    def _broken(self, problem: BaseException) -> BaseException:
+        """Whatever happened, this run must not write on: whether the last commit took is not known here."""
+        self._down = problem
+        if isinstance(problem, Fenced | JournalDown | asyncio.CancelledError):
+            return problem
+        return JournalDown()
+
+    def _check(self) -> None:
+        if self._down is not None:
+            raise self._down if isinstance(self._down, Fenced) else JournalDown()
+
+    def _now(self) -> datetime:
+        """The time of a row: never earlier than the row before, though the clock be set back."""
+        now = self._clock.now()
+        if self._last_at is not None and now <= self._last_at:
+            now = self._last_at + timedelta(microseconds=1)
+        self._last_at = now
+        return now
+
+    def _remember(self, draft: Draft) -> None:
+        self.recording.take(
+            Entry(seq=-1, at=draft.at, kind=draft.kind, call=draft.call, attrs=draft.attrs, content=draft.content)
+        )
+
+
+class Transaction:
+    """The open transaction of an internal effect: its rows, and the session its effect uses."""
+
+    def __init__(
+        self, journal: TaskJournal, session: WriteSession, connection: Driver, *, carried: list[Draft]
+    ) -> None:
+        self.session = session
+        self._journal, self._connection, self._carried = journal, connection, carried
+
+    async def write(
+        self,
+        kind: Kind,
+        *,
+        call: str | None = None,
+        attrs: Mapping[str, Any] | None = None,
+        content: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write a row in this transaction, after any that were waiting."""
+        draft = Draft(kind=kind, at=self._journal._now(), call=call, attrs=attrs or {}, content=content or {})
+        drafts, self._carried = [*self._carried, draft], []
+        await self._journal._append(self._connection, drafts)
+        self._journal._remember(draft)

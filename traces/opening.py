@@ -1,0 +1,92 @@
+"""Opens a task's journal: reads and checks what is recorded, takes the chain over from any earlier attempt."""
+
+from datetime import timedelta
+
+from sqlalchemy import text
+
+from joule.database.engine import Database, WriteSession
+from joule.kernel.clock import Clock
+from joule.kernel.errors import Fenced
+from joule.kernel.ids import OrgId, TaskId
+from joule.vault.vault import Keyring, Vault
+from traces import chain as chains
+from traces import reader
+from traces._append import Chain
+from traces.journal import Announce, TaskJournal
+from traces.recording import Entry, Recording
+from traces.records import GENESIS, Kind
+
+AHEAD = timedelta(days=14)
+
+_TAKE_OVER = text(
+    "UPDATE trace_chain SET attempt = :attempt WHERE org_id = :org AND task_id = :task AND attempt < :attempt"
+)
+_ENSURE = text("SELECT trace_ensure_partitions(:retention, :start, :until)")
+
+
+class Journals:
+    """Opens journals. One per process."""
+
+    def __init__(self, *, database: Database, vault: Vault, clock: Clock, announce: Announce | None = None) -> None:
+        self._database, self._vault, self._clock, self._announce = database, vault, clock, announce
+
+    async def open(self, org: OrgId, task: TaskId, *, attempt: int, retention: str) -> TaskJournal:
+        """The journal of a task, with all that is recorded of it.
+
+        Raises `Fenced` when a later attempt has opened it, `ChainBroken` when the record was tampered with.
+        """
+        subject = f"task:{task}"
+        async with self._database.write(org) as session:
+            keyring = await self._vault.keyring(session, org, subject, create=True)
+            await session.execute(_TAKE_OVER, {"org": org, "task": task, "attempt": attempt})
+            state = await reader.chain_of(session, org, task)
+            found = [] if state is None else await reader.records(session, org, task, state)
+        if state is None:
+            return self._journal(
+                Chain(org=org, task=task, attempt=attempt, retention=retention, subject=subject), keyring
+            )
+        if state.attempt > attempt:
+            raise Fenced()
+        chains.verify(found, expected_head=state.head, expected_length=state.next_seq)
+        recording = Recording()
+        for record in found:
+            event = reader.opened(record, task, keyring)
+            recording.take(
+                Entry(
+                    seq=event.seq,
+                    at=event.at,
+                    kind=Kind(event.kind),
+                    call=event.call,
+                    attrs=event.attrs,
+                    content=event.content,
+                )
+            )
+        chain = Chain(org=org, task=task, attempt=attempt, retention=state.retention, subject=subject)
+        return self._journal(chain, keyring, recording, state.next_seq, state.head)
+
+    async def command(self, org: OrgId, task: TaskId, *, retention: str) -> TaskJournal:
+        """A fresh journal for one command of a person, sealed under the organisation's key of the day."""
+        subject = f"day:{self._clock.now():%Y-%m-%d}"
+        async with self._database.write(org) as session:
+            keyring = await self._vault.keyring(session, org, subject, create=True)
+        return self._journal(Chain(org=org, task=task, attempt=1, retention=retention, subject=subject), keyring)
+
+    async def ensure_partitions(self, session: WriteSession, retention: str) -> int:
+        """Make the partitions of a retention class for the time ahead. How many were missing."""
+        now = self._clock.now()
+        made = await session.scalar(_ENSURE, {"retention": retention, "start": now, "until": now + AHEAD})
+        return int(made or 0)
+
+    def _journal(
+        self, chain: Chain, keyring: Keyring, recording: Recording | None = None, seq: int = 0, head: bytes = GENESIS
+    ) -> TaskJournal:
+        return TaskJournal(
+            database=self._database,
+            clock=self._clock,
+            chain=chain,
+            keyring=keyring,
+            recording=recording or Recording(),
+            next_seq=seq,
+            head=head,
+            announce=self._announce,
+        )
