@@ -1,0 +1,119 @@
+"""The sealed record: the bytes every piece of stored content becomes.
+
+    0   3  magic "JTE"
+    3   1  version = 1
+    4   1  algorithm = 1: HKDF-SHA-512, key commitment, AES-256-GCM
+    5  16  id of the data key
+   21  32  salt, random per record
+   53  32  key commitment
+   85   n  ciphertext
+       16  tag
+
+Pure functions over bytes. Each record has its own key, so there is no nonce to repeat and no limit on how many records
+one data key may seal. The commitment ties a record to one key: without it, one crafted GCM ciphertext opens under two.
+Everything that does not open is `Corrupt`, and says no more.
+"""
+
+import hmac
+import os
+from dataclasses import dataclass
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from joule.kernel.errors import Corrupt
+
+MAGIC = b"JTE"
+VERSION = 1
+HKDF_SHA512_AES256_GCM = 1
+
+KEY_BYTES = 32
+HEADER_BYTES = 85
+TAG_BYTES = 16
+OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES
+
+_PREFIX = MAGIC + bytes([VERSION, HKDF_SHA512_AES256_GCM])
+_SALT_AT, _COMMITMENT_AT = 21, 53
+_NONCE = bytes(12)  # the key of a record seals exactly one message
+_CONTENT = b"joule/record/v1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a record belongs. It opens nowhere else."""
+
+    org: UUID
+    row: UUID
+    field: str
+    generation: int = 0  # 0 ≤ generation < 2**64; a higher one replaces a lower one of the same row and field
+
+    def to_bytes(self) -> bytes:
+        return length_prefixed(
+            self.org.bytes, self.row.bytes, self.field.encode(), self.generation.to_bytes(8, "big", signed=False)
+        )
+
+
+def length_prefixed(*parts: bytes) -> bytes:
+    """The parts joined so that no two different lists of parts give the same bytes."""
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def seal(
+    key: bytes,
+    key_id: UUID,
+    plaintext: bytes,
+    place: Place | bytes,
+    *,
+    use: bytes = _CONTENT,
+    salt: bytes | None = None,
+) -> bytes:
+    """`plaintext` as a record that opens only with `key`, at `place`, for the same `use`.
+
+    `salt` is for test vectors alone: a salt that repeats under one key with another plaintext gives both away.
+    """
+    salt = os.urandom(32) if salt is None else salt
+    encryption_key, commitment = _derive(key, key_id.bytes, salt, use)
+    header = _PREFIX + key_id.bytes + salt + commitment
+    return header + AESGCM(encryption_key).encrypt(_NONCE, plaintext, _associated(header, place))
+
+
+def open_sealed(key: bytes, sealed: bytes, place: Place | bytes, *, use: bytes = _CONTENT) -> bytes:
+    """The plaintext of `sealed`. Raises `Corrupt` when anything at all is not as it was sealed."""
+    header = _header(sealed)
+    encryption_key, commitment = _derive(key, header[5:_SALT_AT], header[_SALT_AT:_COMMITMENT_AT], use)
+    # Before decrypting: a ciphertext made for two keys must not reach GCM with the second one.
+    if not hmac.compare_digest(commitment, header[_COMMITMENT_AT:]):
+        raise _not_ours()
+    try:
+        return AESGCM(encryption_key).decrypt(_NONCE, sealed[HEADER_BYTES:], _associated(header, place))
+    except InvalidTag:
+        raise _not_ours() from None
+
+
+def key_id_of(sealed: bytes) -> UUID:
+    """Which data key a record names. Unproven until the record is opened. Raises `Corrupt` for bytes of another form."""
+    return UUID(bytes=_header(sealed)[5:_SALT_AT])
+
+
+def _header(sealed: bytes) -> bytes:
+    # Readers learn a new version or algorithm before any writer uses it; until then it is refused like damage.
+    if len(sealed) < OVERHEAD_BYTES or sealed[:5] != _PREFIX:
+        raise _not_ours()
+    return bytes(sealed[:HEADER_BYTES])
+
+
+def _derive(key: bytes, key_id: bytes, salt: bytes, use: bytes) -> tuple[bytes, bytes]:
+    # The library's HKDF runs outside Python and is a little faster than two `hmac.digest` calls (208k/s against 185k/s).
+    material = HKDF(algorithm=SHA512(), length=64, salt=salt, info=length_prefixed(use, key_id)).derive(key)
+    return material[:32], material[32:]
+
+
+def _associated(header: bytes, place: Place | bytes) -> bytes:
+    return length_prefixed(header) + (place if isinstance(place, bytes) else place.to_bytes())
+
+
+def _not_ours() -> Corrupt:
+    return Corrupt("a sealed record does not open")
