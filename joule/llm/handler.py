@@ -1,0 +1,166 @@
+"""Asks the configured model, and writes down that it was asked.
+
+One call goes to one recipient, the one the operator chose: there is no second provider to fall back to. What is sent
+again after a failure is sent to the same recipient, and only while the person has seen nothing of the answer.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from joule.database.engine import Database
+from joule.kernel.action import Action
+from joule.kernel.clock import Clock
+from joule.kernel.errors import JouleError
+from joule.kernel.handler import Method
+from joule.kernel.ids import new_id
+from joule.kernel.permit import Admission, Permit
+from joule.llm._answer import Answer
+from joule.llm._pace import Pace
+from joule.llm.actions import Generate, Generation
+from joule.llm.errors import ModelUnavailable
+from joule.llm.providers.base import ChatModel, ModelRequest
+from joule.llm.tables import LlmCall
+from joule.vault.vault import Vault
+
+PAUSES = (0.5, 2.0)  # seconds before the second and the third try
+LONGEST_PAUSE = 20.0  # a provider that asks for more than this has said: not now
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prices:
+    """Millionths of the billing currency for a million tokens."""
+
+    input_micros: int = 0
+    output_micros: int = 0
+
+    def of(self, input_tokens: int, output_tokens: int) -> int:
+        """What so many tokens cost, rounded up: a limit on spend errs on the safe side."""
+        return -(-(input_tokens * self.input_micros + output_tokens * self.output_micros) // 1_000_000)
+
+
+class _Call:
+    """What is known about one call while it runs."""
+
+    def __init__(self, *, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._started = seconds()
+        self.attempts = 0
+        self.input_tokens = self.output_tokens = 0
+        self.first_text_us: int | None = None
+        self.outcome = "stopped"  # what is true if nobody gets to say otherwise
+
+    def elapsed_us(self) -> int:
+        return max(0, int((self._seconds() - self._started) * 1_000_000))
+
+
+class LanguageModelHandler:
+    """The only way to a language model."""
+
+    def __init__(
+        self,
+        *,
+        admission: Admission,
+        database: Database,
+        vault: Vault,
+        clock: Clock,
+        model: ChatModel,
+        prices: Prices | None = None,
+        silence_seconds: float = 60.0,
+        pauses: tuple[float, ...] = PAUSES,
+    ) -> None:
+        """`silence_seconds` is how long the provider may say nothing; `pauses` how long to wait before each retry."""
+        self._admission, self._database, self._vault, self._clock = admission, database, vault, clock
+        self._model, self._prices = model, prices or Prices()
+        self._silence, self._pauses = silence_seconds, pauses
+
+    def methods(self) -> Mapping[type[Action[Any]], Method]:
+        return {Generate: self.generate}
+
+    async def generate(self, permit: Permit, action: Generate) -> Generation:
+        self._admission.admit(permit, action)
+        call = _Call(seconds=time.monotonic)
+        try:
+            generation = await self._ask_patiently(permit, action, call)
+        except JouleError as problem:
+            call.outcome = problem.code
+            with suppress(JouleError):  # the call's own failure is what the task must hear of
+                await self._log(permit, action, call)
+            raise
+        except asyncio.CancelledError:
+            with suppress(JouleError):
+                await self._log(permit, action, call)
+            raise
+        call.outcome = "done"
+        await self._log(permit, action, call)
+        return generation
+
+    async def _ask_patiently(self, permit: Permit, action: Generate, call: _Call) -> Generation:
+        for pause in (*self._pauses, None):
+            pace = Pace(progress=permit.progress, seconds=time.monotonic)
+            try:
+                return await self._ask(action, call, pace)
+            except ModelUnavailable as problem:
+                wait = max(pause or 0.0, problem.retry_after or 0.0)
+                if pause is None or pace.has_spoken or wait > LONGEST_PAUSE:
+                    raise
+            await asyncio.sleep(wait)
+        raise AssertionError("the last try either returns or raises")
+
+    async def _ask(self, action: Generate, call: _Call, pace: Pace) -> Generation:
+        call.attempts += 1
+        answer = Answer(provider=self._model.provider, model=self._model.model)
+        request = ModelRequest(messages=action.messages, tools=action.tools)
+        pieces = self._model.stream(request)
+        try:
+            async with aclosing(pieces):  # type: ignore[type-var]  # every provider streams by a generator
+                while True:
+                    async with asyncio.timeout(self._silence):
+                        piece = await anext(pieces, None)
+                    if piece is None:
+                        break
+                    answer.add(piece)
+                    if piece.text and call.first_text_us is None:
+                        call.first_text_us = call.elapsed_us()
+                    await pace.say(piece.text)
+        except TimeoutError:
+            silent = ModelUnavailable(self._model.provider, reason="it has been silent for too long")
+        else:
+            silent = None
+        finally:
+            call.input_tokens += answer.input_tokens
+            call.output_tokens += answer.output_tokens
+            await pace.flush()
+        if silent is not None:
+            raise silent
+        spend = self._prices.of(call.input_tokens, call.output_tokens)
+        return answer.whole(label=action.label, spend_micros=spend)
+
+    async def _log(self, permit: Permit, action: Generate, call: _Call) -> None:
+        """One row in a transaction of its own: the gate opens none for a call that changes nothing of ours."""
+        org = action.principal.org
+        async with self._database.write(org) as session:
+            keyring = await self._vault.keyring(session, org, create=True)
+            session.add(
+                LlmCall(
+                    org_id=org,
+                    id=new_id(),
+                    decision_id=permit.decision,
+                    task_id=permit.task,
+                    at=self._clock.now(),
+                    provider=self._model.provider,
+                    model=self._model.model,
+                    recipient=self._model.recipient,
+                    request_commitment=keyring.commitment("llm.request", action.binding()),
+                    attempts=call.attempts,
+                    input_tokens=call.input_tokens,
+                    output_tokens=call.output_tokens,
+                    duration_us=call.elapsed_us(),
+                    first_text_us=call.first_text_us,
+                    spend_micros=self._prices.of(call.input_tokens, call.output_tokens),
+                    outcome=call.outcome,
+                )
+            )
