@@ -1,1 +1,1 @@
-"""The command line: parse, call, print."""
+"""The command line. It parses, calls and prints; every decision is made in the rooms below."""
