@@ -4,12 +4,36 @@ from joule.kernel.errors import Misconfigured, Unavailable
 
 
 class DatabaseAway(Unavailable):
-    """The server does not answer, or dropped the connection."""
+    """The server does not answer, or dropped the connection. Nothing of the open transaction was kept."""
 
     code = "database.away"
 
     def __init__(self) -> None:
         super().__init__("the database")
+
+
+class DatabaseFull(Unavailable):
+    """The server has no room left to write. Nothing of the open transaction was kept."""
+
+    code = "database.full"
+
+    def __init__(self) -> None:
+        super().__init__("room on the database's disk")
+
+    def advice(self) -> str:
+        return "Nothing was done. An operator should free space on the database's disk; then try again."
+
+
+class DatabaseBusy(Unavailable):
+    """Others held the rows, or every connection, for too long. Nothing of the open transaction was kept."""
+
+    code = "database.busy"
+
+    def __init__(self) -> None:
+        super().__init__("a turn at the database")
+
+    def advice(self) -> str:
+        return "Nothing was done. Try again in a moment."
 
 
 class SchemaOutOfDate(Misconfigured):
@@ -22,3 +46,21 @@ class UnsafeRole(Misconfigured):
     """The application would log in as a role that row-level security does not bind."""
 
     code = "database.unsafe_role"
+
+
+class ServerTrouble(Misconfigured):
+    """The embedded server cannot be made or started here."""
+
+    code = "database.server_trouble"
+
+
+class ServerOwned(Misconfigured):
+    """Another process on this machine is already the parent of the embedded server."""
+
+    code = "database.server_owned"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the embedded database of this home folder already belongs to a running `joule up`",
+            advice="Stop the other `joule up`, or give this one its own JOULE_HOME.",
+        )

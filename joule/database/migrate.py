@@ -1,0 +1,93 @@
+"""Brings a database's schema to the age of this program, from the installed package.
+
+All pending versions run in one transaction under one advisory lock: two migrators never race, and a failure leaves the
+schema as it was. Runs as the owner of the schema; blocking.
+"""
+
+from pathlib import Path
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, NullPool, create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+from joule.database.engine import Database
+from joule.database.errors import DatabaseAway, DatabaseBusy, SchemaOutOfDate
+
+_FOLDER = Path(__file__).parent / "migrations"
+_LOCK = 0x6A6F756C65  # "joule"
+_TURN = "120s"  # how long another migrator may take before we give up
+_TABLE_LOCK = "5s"  # a busy table is given back rather than queued on, or all its readers would queue behind us
+_STATEMENT = "600s"
+
+_CHOOSE = "Run `joule up` with the newer version of Joule, or install the version that made this database."
+
+
+def head() -> str:
+    """The schema's age this program was written for."""
+    newest = ScriptDirectory(str(_FOLDER)).get_current_head()
+    assert newest is not None
+    return newest
+
+
+def current(owner_url: str) -> str | None:
+    """The schema's age in the database, None when nothing was ever migrated."""
+    with _engine(owner_url).connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(owner_url: str, *, to: str = "head") -> None:
+    """Runs every version up to `to`. Waits while another migrator is at it.
+
+    Raises `SchemaOutOfDate` when the database is newer than this program, `DatabaseBusy` when tables stay locked.
+    """
+    try:
+        with _engine(owner_url).begin() as connection:
+            _take_turn(connection)
+            _refuse_newer(MigrationContext.configure(connection).get_current_revision())
+            config = Config()
+            config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, to)
+    except DBAPIError as problem:
+        if isinstance(problem.orig, psycopg.errors.LockNotAvailable):
+            raise DatabaseBusy() from problem
+        raise
+
+
+async def check_schema(database: Database) -> None:
+    """Raises `SchemaOutOfDate` unless the schema is exactly as old as this program. Run at every start."""
+    async with database.unscoped() as session:
+        known = (await session.execute(text("SELECT to_regclass('public.alembic_version') IS NOT NULL"))).scalar_one()
+        found = None
+        if known:
+            found = (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
+    if found != head():
+        raise SchemaOutOfDate(f"the schema is at version {found}, this program needs {head()}", advice=_CHOOSE)
+
+
+def _engine(owner_url: str) -> Engine:
+    return create_engine("postgresql+psycopg://", creator=lambda: _connect(owner_url), poolclass=NullPool)
+
+
+def _connect(owner_url: str) -> psycopg.Connection[tuple[object, ...]]:
+    try:
+        return psycopg.connect(owner_url, connect_timeout=10, application_name="joule migrate")
+    except psycopg.OperationalError as problem:
+        raise DatabaseAway() from problem
+
+
+def _take_turn(connection: Connection) -> None:
+    connection.execute(text(f"SET LOCAL lock_timeout = '{_TURN}'"))
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    connection.execute(text(f"SET LOCAL lock_timeout = '{_TABLE_LOCK}'"))
+    connection.execute(text(f"SET LOCAL statement_timeout = '{_STATEMENT}'"))
+
+
+def _refuse_newer(found: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory(str(_FOLDER)).walk_revisions()}
+    if found is not None and found not in known:
+        raise SchemaOutOfDate(f"the schema is at version {found}, which this program does not know", advice=_CHOOSE)
