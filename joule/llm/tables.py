@@ -23,7 +23,7 @@ class LlmCall(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint(f"provider IN ({', '.join(repr(each) for each in PROVIDERS)})", name="llm_call_provider"),
         CheckConstraint(r"model ~ '^[A-Za-z0-9._:/@+-]{1,128}$'", name="llm_call_model"),
-        CheckConstraint(r"recipient ~ '^[a-z0-9.:_\[\]-]{1,255}$'", name="llm_call_recipient"),
+        CheckConstraint(r"recipient ~ '^[a-z0-9._:\[\]-]{1,255}$'", name="llm_call_recipient"),
         CheckConstraint(r"outcome ~ '^[a-z_]{1,32}(\.[a-z_]{1,32})?$'", name="llm_call_outcome"),
         CheckConstraint("octet_length(request_commitment) = 32", name="llm_call_commitment"),
         CheckConstraint("input_tokens >= 0 AND output_tokens >= 0 AND spend_micros >= 0", name="llm_call_counts"),

@@ -25,7 +25,7 @@ def upgrade() -> None:
             model text NOT NULL
                 CONSTRAINT llm_call_model CHECK (model ~ '^[A-Za-z0-9._:/@+-]{1,128}$'),
             recipient text NOT NULL
-                CONSTRAINT llm_call_recipient CHECK (recipient ~ '^[a-z0-9.:_\[\]-]{1,255}$'),
+                CONSTRAINT llm_call_recipient CHECK (recipient ~ '^[a-z0-9._:\[\]-]{1,255}$'),
             request_commitment bytea NOT NULL
                 CONSTRAINT llm_call_commitment CHECK (octet_length(request_commitment) = 32),
             attempts smallint NOT NULL,
