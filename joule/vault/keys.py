@@ -14,7 +14,7 @@ from joule.kernel.errors import Corrupt
 from joule.kernel.ids import OrgId
 from joule.vault import record
 from joule.vault.errors import UnknownKey
-from joule.vault.record import Place, length_prefixed
+from joule.vault.record import length_prefixed, place
 
 _COMMITMENTS = b"joule/commitment/v1"
 
@@ -22,19 +22,19 @@ _COMMITMENTS = b"joule/commitment/v1"
 class Keyring:
     """Seals, opens and commits for one (organisation, subject). Made by `Vault.keyring` alone."""
 
-    __slots__ = ("_active", "_commitment_key", "_keys", "org", "subject")
+    __slots__ = ("_active", "_active_key", "_commitment_key", "_keys", "org", "subject")
 
     def __init__(self, *, org: OrgId, subject: str, keys: Mapping[UUID, bytes], active: UUID, first: UUID) -> None:
         self.org, self.subject = org, subject
-        self._keys, self._active = dict(keys), active
+        self._keys = {name.bytes: key for name, key in keys.items()}
+        self._active, self._active_key = active, keys[active]
         # The first key a subject ever had, so that rotating its data keys leaves every stored commitment checkable;
         # it is destroyed with the others, so that after shredding no guess can be checked against a commitment.
         self._commitment_key = hmac.digest(keys[first], length_prefixed(_COMMITMENTS, first.bytes), "sha256")
 
     def seal(self, plaintext: bytes, *, row: UUID, field: str, generation: int = 0) -> bytes:
         """`plaintext` sealed under the active key: 101 bytes longer, and opens only for this row, field, generation."""
-        place = Place(org=self.org, row=row, field=field, generation=generation)
-        return record.seal(self._keys[self._active], self._active, plaintext, place)
+        return record.seal(self._active_key, self._active, plaintext, place(self.org, row, field, generation))
 
     def open(self, sealed: bytes, *, row: UUID, field: str, generation: int = 0) -> bytes:
         """The plaintext. Raises `Corrupt` when the bytes were changed, cut or moved from another place.
@@ -42,10 +42,10 @@ class Keyring:
         Raises `UnknownKey` (a `Corrupt`) when they name a key that is not on this ring: another subject's, or one
         made after this ring was loaded.
         """
-        key = self._keys.get(record.key_id_of(sealed))
+        key = self._keys.get(record.key_name_of(sealed))
         if key is None:
             raise UnknownKey("a sealed record names a key that is not here")
-        return record.open_sealed(key, sealed, Place(org=self.org, row=row, field=field, generation=generation))
+        return record.open_sealed(key, sealed, place(self.org, row, field, generation))
 
     def seal_text(self, plaintext: str, *, row: UUID, field: str, generation: int = 0) -> bytes:
         return self.seal(plaintext.encode(), row=row, field=field, generation=generation)

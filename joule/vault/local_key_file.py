@@ -22,7 +22,6 @@ from joule.vault import record
 from joule.vault.errors import KeyFileRefused
 from joule.vault.wrapper import KekName, WrapContext, WrappedKey
 
-_USE = b"joule/wrap/v1"
 _FORMAT = 1
 _LARGEST_FILE = 1_000_000  # bytes; thousands of keys
 
@@ -68,7 +67,7 @@ class LocalKeyFile:
 
     async def wrap(self, key: bytes, context: WrapContext) -> WrappedKey:
         keys = await asyncio.to_thread(self._fresh)
-        blob = record.seal(keys.by_id[keys.current], UUID(keys.current), key, context.to_bytes(), use=_USE)
+        blob = record.seal(keys.by_id[keys.current], UUID(keys.current), key, context.to_bytes(), use=record.DATA_KEY)
         return WrappedKey(kek=KekName(scheme=self.scheme, kek_id=keys.current), blob=blob)
 
     async def unwrap(self, wrapped: WrappedKey, context: WrapContext) -> bytes:
@@ -81,7 +80,7 @@ class LocalKeyFile:
             )
         if record.key_id_of(wrapped.blob) != UUID(wrapped.kek.kek_id):
             raise Corrupt("a wrapped key names another wrapping key")
-        return record.open_sealed(kek, wrapped.blob, context.to_bytes(), use=_USE)
+        return record.open_sealed(kek, wrapped.blob, context.to_bytes(), use=record.DATA_KEY)
 
     async def health(self) -> None:
         context = WrapContext(org=UUID(int=0), key=new_id(), subject="", environment="health")

@@ -16,7 +16,7 @@ Everything that does not open is `Corrupt`, and says no more.
 
 import hmac
 import os
-from dataclasses import dataclass
+import struct
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -38,49 +38,51 @@ OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES
 _PREFIX = MAGIC + bytes([VERSION, HKDF_SHA512_AES256_GCM])
 _SALT_AT, _COMMITMENT_AT = 21, 53
 _NONCE = bytes(12)  # the key of a record seals exactly one message
-_CONTENT = b"joule/record/v1"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a record belongs. It opens nowhere else."""
-
-    org: UUID
-    row: UUID
-    field: str
-    generation: int = 0  # 0 ≤ generation < 2**64; a higher one replaces a lower one of the same row and field
-
-    def to_bytes(self) -> bytes:
-        return length_prefixed(
-            self.org.bytes, self.row.bytes, self.field.encode(), self.generation.to_bytes(8, "big", signed=False)
-        )
+_HASH = SHA512()
+_HEADER_LENGTH = HEADER_BYTES.to_bytes(4, "big")
+_PLACE_START = struct.Struct(">I16sI16sI")
+_PLACE_END = struct.Struct(">IQ")
 
 
 def length_prefixed(*parts: bytes) -> bytes:
     """The parts joined so that no two different lists of parts give the same bytes."""
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return b"".join([len(part).to_bytes(4, "big") + part for part in parts])
+
+
+def _use(word: bytes) -> bytes:
+    """The start of a derivation's `info`; the 16-byte key id follows."""
+    return length_prefixed(word) + (16).to_bytes(4, "big")
+
+
+CONTENT = _use(b"joule/record/v1")
+DATA_KEY = _use(b"joule/wrap/v1")
+
+
+def place(org: UUID, row: UUID, field: str, generation: int = 0) -> bytes:
+    """Where a record belongs: length-prefixed organisation, row, field, generation (0 ≤ generation < 2**64).
+
+    It opens nowhere else. A higher generation replaces a lower one of the same row and field.
+    """
+    name = field.encode()
+    start = _PLACE_START.pack(16, org.bytes, 16, row.bytes, len(name))
+    return start + name + _PLACE_END.pack(8, generation)
 
 
 def seal(
-    key: bytes,
-    key_id: UUID,
-    plaintext: bytes,
-    place: Place | bytes,
-    *,
-    use: bytes = _CONTENT,
-    salt: bytes | None = None,
+    key: bytes, key_id: UUID, plaintext: bytes, where: bytes, *, use: bytes = CONTENT, salt: bytes | None = None
 ) -> bytes:
-    """`plaintext` as a record that opens only with `key`, at `place`, for the same `use`.
+    """`plaintext` as a record that opens only with `key`, with the same associated `where`, for the same `use`.
 
     `salt` is for test vectors alone: a salt that repeats under one key with another plaintext gives both away.
     """
     salt = os.urandom(32) if salt is None else salt
-    encryption_key, commitment = _derive(key, key_id.bytes, salt, use)
-    header = _PREFIX + key_id.bytes + salt + commitment
-    return header + AESGCM(encryption_key).encrypt(_NONCE, plaintext, _associated(header, place))
+    key_name = key_id.bytes
+    encryption_key, commitment = _derive(key, key_name, salt, use)
+    header = _PREFIX + key_name + salt + commitment
+    return header + AESGCM(encryption_key).encrypt(_NONCE, plaintext, _HEADER_LENGTH + header + where)
 
 
-def open_sealed(key: bytes, sealed: bytes, place: Place | bytes, *, use: bytes = _CONTENT) -> bytes:
+def open_sealed(key: bytes, sealed: bytes, where: bytes, *, use: bytes = CONTENT) -> bytes:
     """The plaintext of `sealed`. Raises `Corrupt` when anything at all is not as it was sealed."""
     header = _header(sealed)
     encryption_key, commitment = _derive(key, header[5:_SALT_AT], header[_SALT_AT:_COMMITMENT_AT], use)
@@ -88,14 +90,19 @@ def open_sealed(key: bytes, sealed: bytes, place: Place | bytes, *, use: bytes =
     if not hmac.compare_digest(commitment, header[_COMMITMENT_AT:]):
         raise _not_ours()
     try:
-        return AESGCM(encryption_key).decrypt(_NONCE, sealed[HEADER_BYTES:], _associated(header, place))
+        return AESGCM(encryption_key).decrypt(_NONCE, sealed[HEADER_BYTES:], _HEADER_LENGTH + header + where)
     except InvalidTag:
         raise _not_ours() from None
 
 
 def key_id_of(sealed: bytes) -> UUID:
-    """Which data key a record names. Unproven until the record is opened. Raises `Corrupt` for bytes of another form."""
-    return UUID(bytes=_header(sealed)[5:_SALT_AT])
+    """Which data key a record names. Unproven until the record is opened. Raises `Corrupt` for other bytes."""
+    return UUID(bytes=key_name_of(sealed))
+
+
+def key_name_of(sealed: bytes) -> bytes:
+    """The same as the 16 bytes of the id: making a `UUID` of them is a tenth of the time it takes to open a record."""
+    return _header(sealed)[5:_SALT_AT]
 
 
 def _header(sealed: bytes) -> bytes:
@@ -105,14 +112,10 @@ def _header(sealed: bytes) -> bytes:
     return bytes(sealed[:HEADER_BYTES])
 
 
-def _derive(key: bytes, key_id: bytes, salt: bytes, use: bytes) -> tuple[bytes, bytes]:
-    # The library's HKDF runs outside Python and is a little faster than two `hmac.digest` calls (208k/s against 185k/s).
-    material = HKDF(algorithm=SHA512(), length=64, salt=salt, info=length_prefixed(use, key_id)).derive(key)
+def _derive(key: bytes, key_name: bytes, salt: bytes, use: bytes) -> tuple[bytes, bytes]:
+    # The library's HKDF, not `hmac.digest`: measured side by side they cost the same (4 µs), and this one is reviewed.
+    material = HKDF(_HASH, 64, salt, use + key_name).derive(key)
     return material[:32], material[32:]
-
-
-def _associated(header: bytes, place: Place | bytes) -> bytes:
-    return length_prefixed(header) + (place if isinstance(place, bytes) else place.to_bytes())
 
 
 def _not_ours() -> Corrupt:
