@@ -90,7 +90,11 @@ class TaskJournal:
     def flush_soon(self) -> None:
         """Start a flush now and go on; `settle` waits for it and raises what it raised."""
         if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self.flush())
+            self._flushing = asyncio.create_task(self._drain())
+
+    async def _drain(self) -> None:
+        while self._drafts:  # rows noted while a flush was under way go with the next
+            await self.flush()
 
     async def settle(self) -> None:
         """Wait for a flush under way. Must be called before a task's journal is let go."""

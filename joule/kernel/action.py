@@ -93,6 +93,10 @@ class Action(Generic[R]):
         """
         return {}
 
+    def measures(self, result: R) -> Mapping[str, int | str]:
+        """Numbers and closed words about the result that may stand in clear in the journal, such as tokens used."""
+        return {}
+
 
 def content(**options: Any) -> Any:
     """A dataclass field that holds content (file bytes, a prompt): kept out of the journal, bound by commitment."""

@@ -1,0 +1,184 @@
+"""Performs one allowed action in the order its kind of effect asks for.
+
+Reads and model calls: rows ride along. Internal effects: rows and effect in one transaction. Outside effects: INTENT is
+durable before, RESULT is flushed at once after, and an end that was not seen is recorded as unknown.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from time import perf_counter_ns
+from typing import Any
+
+from joule.database.engine import WriteSession
+from joule.governance import approvals
+from joule.governance.approvals import Asked
+from joule.governance.errors import Unexpected
+from joule.kernel.action import Action, result_codec
+from joule.kernel.clock import Clock
+from joule.kernel.errors import (
+    Fenced,
+    JouleError,
+    JournalDown,
+    OutcomeUnknown,
+    Refused,
+    Stopped,
+)
+from joule.kernel.handler import Method
+from joule.kernel.ids import DecisionId, new_id
+from joule.kernel.permit import Permit, Permits
+from traces.journal import TaskJournal
+from traces.records import Kind
+
+
+def dump(problem: JouleError) -> dict[str, str]:
+    """An error as the journal keeps it."""
+    return {"message": str(problem), "advice": problem.advice()}
+
+
+class Performance:
+    """One task's way of performing."""
+
+    def __init__(self, *, journal: TaskJournal, permits: Permits, clock: Clock, stop: asyncio.Event) -> None:
+        self._journal, self._permits, self._clock, self._stop = journal, permits, clock, stop
+
+    async def of(
+        self,
+        action: Action[Any],
+        method: Method,
+        *,
+        call: str,
+        about: Mapping[str, Any],
+        approval: Asked | None,
+    ) -> Any:
+        """Perform `action`. Whatever it raises has been recorded first, unless the journal itself is what failed."""
+        permit = self._permits.issue(
+            action, decision=DecisionId(new_id()), task=self._journal.task, progress=self._progress(call)
+        )
+        intent = {
+            "call": call,
+            "attrs": {**about, "decision": "allow", "decision_id": str(permit.decision)},
+            "content": {"args": action.arguments()},
+        }
+        end = {name: about[name] for name in ("action", "effect", "binding", "tool") if name in about}
+        try:
+            if action.effect.is_internal:
+                return await self._internal(action, method, permit, intent, call, end, approval)
+            return await self._other(action, method, permit, intent, call, end, approval)
+        except (Fenced, JournalDown, Stopped):
+            raise
+        except JouleError as problem:
+            await self._fail(intent, call, end, problem, action)
+            raise
+        except Exception as problem:
+            unexpected = Unexpected(action.name)
+            await self._fail(intent, call, end, unexpected, action)
+            raise unexpected from problem
+        finally:
+            self._permits.withdraw(permit)
+
+    async def _internal(
+        self,
+        action: Action[Any],
+        method: Method,
+        permit: Permit,
+        intent: Mapping[str, Any],
+        call: str,
+        end: Mapping[str, Any],
+        approval: Asked | None,
+    ) -> Any:
+        started = perf_counter_ns()
+        async with self._journal.transaction() as transaction:
+            if approval is not None:
+                await self._spend(transaction.session, approval, action)
+            await transaction.write(Kind.INTENT, **intent)
+            result = await method(permit, action, transaction.session)
+            await transaction.write(Kind.RESULT, **self._result(action, result, call, end, started))
+        return result
+
+    async def _other(
+        self,
+        action: Action[Any],
+        method: Method,
+        permit: Permit,
+        intent: Mapping[str, Any],
+        call: str,
+        end: Mapping[str, Any],
+        approval: Asked | None,
+    ) -> Any:
+        if approval is not None:
+            async with self._journal.transaction() as transaction:
+                await self._spend(transaction.session, approval, action)
+                await transaction.write(Kind.INTENT, **intent)
+        elif action.effect.is_outside:
+            await self._journal.write(Kind.INTENT, **intent)
+        else:
+            self._journal.note(Kind.INTENT, **intent)
+        started = perf_counter_ns()
+        if action.effect.is_outside:
+            result = await self._seen(method(permit, action), call, end, action)
+        else:
+            result = await self._until_stopped(method(permit, action))
+        self._journal.note(Kind.RESULT, **self._result(action, result, call, end, started))
+        self._journal.flush_soon()
+        return result
+
+    async def _seen(
+        self, effect: Coroutine[Any, Any, Any], call: str, end: Mapping[str, Any], action: Action[Any]
+    ) -> Any:
+        """The result of an outside effect. Cut off in the middle, its end is recorded as unknown."""
+        try:
+            return await effect
+        except asyncio.CancelledError:
+            problem = OutcomeUnknown(action.name)
+            row = {"attrs": {**end, "code": problem.code}, "content": {"error": dump(problem)}}
+            await asyncio.shield(self._journal.write(Kind.FAILED, call=call, **row))
+            raise
+
+    async def _until_stopped(self, effect: Coroutine[Any, Any, Any]) -> Any:
+        """The result of an effect that changes nothing, given up as soon as the task is stopped."""
+        working = asyncio.ensure_future(effect)
+        stopping = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+            raise Stopped()
+        finally:
+            for each in (working, stopping):
+                each.cancel()
+            await asyncio.gather(working, stopping, return_exceptions=True)
+
+    async def _spend(self, session: WriteSession, approval: Asked, action: Action[Any]) -> None:
+        spent = await approvals.spend(
+            session, org=self._journal.org, approval=approval.id, binding=approval.binding, at=self._clock.now()
+        )
+        if not spent:
+            raise Refused(action.name, reason="the approval has been used already, or has lapsed")
+
+    async def _fail(
+        self, intent: Mapping[str, Any], call: str, end: Mapping[str, Any], problem: JouleError, action: Action[Any]
+    ) -> None:
+        if action.effect.is_internal:  # the transaction took its INTENT along
+            self._journal.note(Kind.INTENT, **intent)
+        await self._journal.write(
+            Kind.FAILED, call=call, attrs={**end, "code": problem.code}, content={"error": dump(problem)}
+        )
+
+    def _result(
+        self, action: Action[Any], result: Any, call: str, end: Mapping[str, Any], started: int
+    ) -> dict[str, Any]:
+        took = (perf_counter_ns() - started) // 1000
+        return {
+            "call": call,
+            "attrs": {**end, **action.measures(result), "duration_us": took},
+            "content": {"result": result_codec(type(action)).dump_python(result, mode="json")},
+        }
+
+    def _progress(self, call: str) -> Any:
+        async def progress(text: str) -> None:
+            if self._stop.is_set():
+                raise Stopped()
+            self._journal.note(Kind.TEXT, call=call, content={"text": text})
+            self._journal.flush_soon()
+
+        return progress

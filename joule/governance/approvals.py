@@ -1,0 +1,135 @@
+"""Approvals: asked once, answered once, spent once.
+
+An approval is bound by a keyed commitment to the action, its arguments, who it is for, the policies that asked and the
+labels of what it was made from. Under it nothing else can be done, and it not a second time.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from joule.database.engine import WriteSession
+from joule.kernel.action import Action
+from joule.kernel.errors import Conflict, NotFound
+from joule.kernel.ids import DecisionId, OrgId, PersonId, TaskId
+from joule.kernel.label import Label
+from joule.vault.vault import Keyring
+
+LIFETIME = timedelta(hours=24)
+
+
+class Answer(StrEnum):
+    """Where an approval stands."""
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    SPENT = "spent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """An approval as it stands."""
+
+    id: UUID
+    answer: Answer
+    binding: bytes
+    answered_by: UUID | None
+
+
+_INSERT = text(
+    "INSERT INTO approval (org_id, id, task_id, decision_id, call, action, binding, state, asked_at, expires_at) "
+    "VALUES (:org, :id, :task, :decision, :call, :action, :binding, 'asked', :at, :until)"
+)
+_FIND = text("SELECT state, binding, expires_at, answered_by FROM approval WHERE org_id = :org AND id = :id")
+_ANSWER = text(
+    "UPDATE approval SET state = :state, answered_at = :at, answered_by = :by "
+    "WHERE org_id = :org AND id = :id AND state = 'asked' AND expires_at > :at RETURNING task_id"
+)
+_SPEND = text(
+    "UPDATE approval SET state = 'spent' WHERE org_id = :org AND id = :id AND state = 'approved' "
+    "AND expires_at > :at AND binding = :binding"
+)
+_LABEL: TypeAdapter[Label] = TypeAdapter(Label)
+
+
+def bind(keyring: Keyring, action: Action[Any], *, policies: str) -> bytes:
+    """The commitment an approval of `action` is bound to. `policies` is the digest of the policies that asked."""
+    label = sorted(f"{name}={value!r}" for name, value in _plain(action.label).items())
+    return keyring.commitment(
+        "approval",
+        action.binding(),
+        str(action.principal.person).encode(),
+        policies.encode(),
+        "\n".join(label).encode(),
+    )
+
+
+def _plain(label: Label) -> dict[str, Any]:
+    found: dict[str, Any] = _LABEL.dump_python(label, mode="json")
+    return {name: sorted(value) if isinstance(value, list) else value for name, value in found.items()}
+
+
+async def ask(
+    session: WriteSession,
+    *,
+    org: OrgId,
+    approval: UUID,
+    task: TaskId,
+    decision: DecisionId,
+    call: str,
+    action: str,
+    binding: bytes,
+    at: datetime,
+) -> None:
+    """Put a question. It lapses after `LIFETIME`."""
+    await session.execute(
+        _INSERT,
+        {
+            "org": org,
+            "id": approval,
+            "task": task,
+            "decision": decision,
+            "call": call,
+            "action": action,
+            "binding": binding,
+            "at": at,
+            "until": at + LIFETIME,
+        },
+    )
+
+
+async def find(session: AsyncSession, *, org: OrgId, approval: UUID, at: datetime) -> Asked:
+    """The approval as it stands at `at`. Raises `NotFound`."""
+    row = (await session.execute(_FIND, {"org": org, "id": approval})).one_or_none()
+    if row is None:
+        raise NotFound("approval")
+    answer = Answer.WAITING if row.state == "asked" else Answer(row.state)
+    if answer in {Answer.WAITING, Answer.APPROVED} and row.expires_at <= at:
+        answer = Answer.EXPIRED
+    return Asked(id=approval, answer=answer, binding=bytes(row.binding), answered_by=row.answered_by)
+
+
+async def answer(
+    session: WriteSession, org: OrgId, approval: UUID, *, by: PersonId, approved: bool, at: datetime
+) -> TaskId:
+    """Answer a question, once. The task to go on with. Raises `Conflict` when it was answered or has lapsed."""
+    state = "approved" if approved else "declined"
+    task = await session.scalar(_ANSWER, {"org": org, "id": approval, "state": state, "by": by, "at": at})
+    if task is None:
+        await find(session, org=org, approval=approval, at=at)
+        raise Conflict("approval")
+    return TaskId(task)
+
+
+async def spend(session: WriteSession, *, org: OrgId, approval: UUID, binding: bytes, at: datetime) -> bool:
+    """Use an approval up. False when it is not there to be used: spent, lapsed, or for something else."""
+    done = await session.execute(_SPEND, {"org": org, "id": approval, "binding": binding, "at": at})
+    return bool(getattr(done, "rowcount", 0) == 1)

@@ -1,0 +1,34 @@
+"""Lets a signed-in person change something: the same gate, and a journal of its own for each command.
+
+A command has a fresh task id, so that support can open it like any other task and no two commands wait for each other.
+"""
+
+from typing import TypeVar
+
+from joule.governance.gate import Gate
+from joule.kernel.action import Action
+from joule.kernel.ids import TaskId, new_id
+from traces.opening import Journals
+from traces.records import Kind
+
+R = TypeVar("R")
+CALL = "command"
+
+
+class Commands:
+    """Performs actions at a person's own hand."""
+
+    def __init__(self, *, gate: Gate, journals: Journals, retention: str) -> None:
+        self._gate, self._journals, self._retention = gate, journals, retention
+
+    async def perform(self, action: Action[R]) -> R:
+        """Perform one action, journalled before this returns. Raises what the gate or the action raises."""
+        journal = await self._journals.command(action.principal.org, TaskId(new_id()), retention=self._retention)
+        about: dict[str, str] = {"task_kind": "command"}
+        if action.principal.person is not None:
+            about["person"] = str(action.principal.person)
+        journal.note(Kind.TASK_STARTED, attrs=about)
+        result = await self._gate.over(journal).perform(action, call=CALL)
+        await journal.settle()
+        await journal.flush()
+        return result

@@ -1,0 +1,43 @@
+"""The facts a decision is made from, gathered from an action. Pure, closed, and recorded with the decision."""
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
+from uuid import UUID
+
+from joule.governance.decision import Facts
+from joule.governance.flow import Provenance
+from joule.kernel.action import Action
+
+
+def facts_of(action: Action[Any], *, provenance: Provenance, approved: bool) -> Facts:
+    """What the policy may know of an action."""
+    return {
+        "role": action.principal.role.value,
+        "via": action.principal.via.value,
+        "effect": action.effect.value,
+        "purpose": action.purpose.value,
+        "integrity": action.label.integrity.value,
+        "training": action.label.training.value,
+        "provenance": provenance.value,
+        "approved": approved,
+    }
+
+
+def resource_of(action: Action[Any]) -> tuple[str, str]:
+    """What the action is about: its project, else the organisation."""
+    if action.project is not None:
+        return "Project", str(action.project)
+    return "Organisation", str(action.principal.org)
+
+
+def ids_in(result: Any) -> Iterator[UUID]:
+    """The ids our own code put into a result. Text that merely looks like an id does not count."""
+    if isinstance(result, UUID):
+        yield result
+    elif isinstance(result, tuple):
+        for each in result:
+            yield from ids_in(each)
+    elif is_dataclass(result) and not isinstance(result, type):
+        for each in fields(result):
+            yield from ids_in(getattr(result, each.name))

@@ -1,0 +1,195 @@
+"""The only way from a wish to an effect: decide, write it down, and only then let it happen.
+
+Nothing here is optional and nothing switches it off. A call that has an end on record is answered from the record; a
+call is otherwise decided, journalled and performed under a permit nobody else can make. Doubt refuses.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+from joule.governance import approvals
+from joule.governance._performance import Performance, dump
+from joule.governance.approvals import Answer, Asked
+from joule.governance.decision import Allow, Ask, Decision, Deny
+from joule.governance.errors import RecordedFailure
+from joule.governance.facts import facts_of, ids_in, resource_of
+from joule.governance.flow import Provenance, provenance
+from joule.governance.policy import Policy
+from joule.kernel.action import Action, result_codec
+from joule.kernel.clock import Clock
+from joule.kernel.errors import ApprovalNeeded, OutcomeUnknown, Refused, Stopped
+from joule.kernel.handler import Handler, Method
+from joule.kernel.ids import DecisionId, new_id
+from joule.kernel.permit import Permits
+from joule.kernel.principal import Via
+from traces.errors import RecordingDiffers
+from traces.journal import TaskJournal
+from traces.recording import Entry, Step
+from traces.records import Kind
+
+R = TypeVar("R")
+
+
+class Gate:
+    """The policy enforcement point of one process. Give it a task's journal and it performs that task's actions."""
+
+    def __init__(self, *, policy: Policy, permits: Permits, handlers: Iterable[Handler], clock: Clock) -> None:
+        self.policy, self.permits, self.clock = policy, permits, clock
+        self.methods: dict[type[Action[Any]], Method] = {}
+        for handler in handlers:
+            self.methods.update(handler.methods())
+
+    def over(self, journal: TaskJournal, *, words: str = "", stop: asyncio.Event | None = None) -> "TaskGate":
+        """The gate for one task. `words` is all the person wrote in this conversation."""
+        return TaskGate(self, journal, words=words, stop=stop)
+
+
+class TaskGate:
+    """The gate over one task's journal."""
+
+    def __init__(self, gate: Gate, journal: TaskJournal, *, words: str, stop: asyncio.Event | None) -> None:
+        self.journal = journal
+        self._gate, self._words, self._stop = gate, words, stop or asyncio.Event()
+        self._minted: set[UUID] = set()
+        self._calls: dict[str, asyncio.Lock] = {}
+
+    async def perform(self, action: Action[R], *, call: str, tool: str | None = None) -> R:
+        """Perform `action` as the task's call `call`, once: the same call again gives its recorded end.
+
+        Raises `Refused`, `ApprovalNeeded` (the run must end and be resumed when a person has answered), `Stopped`,
+        `OutcomeUnknown`, `JournalDown`, or whatever the action itself failed with.
+        """
+        async with self._calls.setdefault(call, asyncio.Lock()):
+            binding = self.journal.keyring.commitment("call", action.binding())
+            step = self.journal.recording.step(call)
+            self._expect_same(call, step, binding)
+            if step.end is not None:
+                return self._recorded(action, step.end)
+            about = {"action": action.name, "effect": action.effect.value, "binding": binding.hex()}
+            if tool is not None:
+                about["tool"] = tool
+            if step.intent is not None and action.effect.is_outside and not action.idempotent:
+                await self._fail_unknown(action, call, about)
+            if self._stop.is_set():
+                raise Stopped()
+            return await self._decide_and_perform(action, call, about, step)
+
+    async def _decide_and_perform(self, action: Action[R], call: str, about: Mapping[str, Any], step: Step) -> R:
+        asked = await self._asked(action, call, about, step)
+        facts = facts_of(action, provenance=self._provenance(action), approved=asked is not None)
+        method = self._gate.methods.get(type(action))
+        decision: Decision = Deny(policies=(), reason="no policy allows this", advice="")
+        if method is not None:
+            decision = self._gate.policy.decide(
+                action.name, principal=str(action.principal.person), resource=resource_of(action), facts=facts
+            )
+        about = {**about, "facts": facts, "policies": list(decision.policies), "bundle": self._gate.policy.digest}
+        match decision:
+            case Deny():
+                await self._refuse(action, call, about, decision)
+            case Ask():
+                await self._ask(action, call, about, decision)
+            case Allow():
+                performance = Performance(
+                    journal=self.journal, permits=self._gate.permits, clock=self._gate.clock, stop=self._stop
+                )
+                assert method is not None
+                result = await performance.of(action, method, call=call, about=about, approval=asked)
+                self._minted.update(ids_in(result))
+                return cast(R, result)
+        raise AssertionError("a decision is Allow, Ask or Deny")
+
+    async def _asked(self, action: Action[Any], call: str, about: Mapping[str, Any], step: Step) -> Asked | None:
+        """The approval this call has been given, if it was ever asked about. Raises while it waits, or was declined."""
+        if step.asked is None:
+            return None
+        approval = UUID(step.asked.attrs["approval_id"])
+        async with self.journal.transaction() as transaction:
+            asked = await approvals.find(
+                transaction.session, org=self.journal.org, approval=approval, at=self._gate.clock.now()
+            )
+        why = step.asked.content.get("why", {"reason": "a person must agree first", "advice": ""})
+        if asked.answer is Answer.WAITING:
+            raise ApprovalNeeded(action.name, reason=why["reason"], advice=why["advice"])
+        bound = approvals.bind(self.journal.keyring, action, policies=self._gate.policy.digest)
+        if asked.answer is Answer.APPROVED and asked.binding == bound:
+            self.journal.note(
+                Kind.GIVEN, call=call, attrs={"approval_id": str(approval), "person": str(asked.answered_by)}
+            )
+            return asked
+        reason = {Answer.DECLINED: "a person declined it", Answer.EXPIRED: "nobody agreed in time"}.get(
+            asked.answer, "what was agreed to is not what would be done now"
+        )
+        self.journal.note(Kind.DECLINED, call=call, attrs={"approval_id": str(approval)})
+        await self._refuse(
+            action, call, about, Deny(policies=(), reason=reason, advice="Ask again if it is still wanted.")
+        )
+        return None
+
+    async def _refuse(self, action: Action[Any], call: str, about: Mapping[str, Any], decision: Deny) -> None:
+        why = {"reason": decision.reason, "advice": decision.advice}
+        await self.journal.write(
+            Kind.REFUSED,
+            call=call,
+            attrs={**about, "decision": "deny"},
+            content={"args": action.arguments(), "why": why},
+        )
+        raise Refused(action.name, reason=decision.reason, policies=decision.policies, advice=decision.advice)
+
+    async def _ask(self, action: Action[Any], call: str, about: Mapping[str, Any], decision: Ask) -> None:
+        approval = new_id()
+        why = {"reason": decision.reason, "advice": decision.advice, "relevant": dict(action.relevant())}
+        async with self.journal.transaction() as transaction:
+            await approvals.ask(
+                transaction.session,
+                org=self.journal.org,
+                approval=approval,
+                task=self.journal.task,
+                decision=DecisionId(new_id()),
+                call=call,
+                action=action.name,
+                binding=approvals.bind(self.journal.keyring, action, policies=self._gate.policy.digest),
+                at=self._gate.clock.now(),
+            )
+            await transaction.write(
+                Kind.ASKED,
+                call=call,
+                attrs={**about, "decision": "ask", "approval_id": str(approval)},
+                content={"args": action.arguments(), "why": why},
+            )
+        raise ApprovalNeeded(action.name, reason=decision.reason, policies=decision.policies, advice=decision.advice)
+
+    async def _fail_unknown(self, action: Action[Any], call: str, about: Mapping[str, Any]) -> None:
+        problem = OutcomeUnknown(action.name)
+        await self.journal.write(
+            Kind.FAILED, call=call, attrs={**about, "code": problem.code}, content={"error": dump(problem)}
+        )
+        raise problem
+
+    def _expect_same(self, call: str, step: Step, binding: bytes) -> None:
+        for entry in (step.intent, step.asked, step.end):
+            if entry is not None and entry.attrs["binding"] != binding.hex():
+                raise RecordingDiffers(call)
+
+    def _recorded(self, action: Action[R], end: Entry) -> R:
+        """The end a call came to before. Content that was erased cannot be gone on from."""
+        match end.kind:
+            case Kind.RESULT if "result" in end.content:
+                result = result_codec(type(action)).validate_python(end.content["result"], strict=False)
+                self._minted.update(ids_in(result))
+                return cast(R, result)
+            case Kind.REFUSED if "why" in end.content:
+                why = end.content["why"]
+                policies = tuple(end.attrs.get("policies", ()))
+                raise Refused(action.name, reason=why["reason"], policies=policies, advice=why["advice"])
+            case Kind.FAILED if "error" in end.content:
+                error = end.content["error"]
+                raise RecordedFailure(end.attrs["code"], error["message"], error["advice"])
+        raise RecordingDiffers(end.call or "")
+
+    def _provenance(self, action: Action[Any]) -> Provenance:
+        if action.principal.via is not Via.AGENT:
+            return Provenance.WORDS  # their own hand: what they send is what they mean
+        return provenance(action.relevant(), words=self._words, minted=self._minted)
