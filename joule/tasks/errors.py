@@ -1,6 +1,6 @@
 """What can be wrong with a thread or a task."""
 
-from joule.kernel.errors import Conflict, Invalid
+from joule.kernel.errors import Conflict, Invalid, JouleError
 
 
 class TaskUnfinished(Conflict):
@@ -56,3 +56,15 @@ class RequestTooLong(Invalid):
             f"the message has {length} characters, and {allowed} are allowed",
             advice="Upload the long text as a file and ask about the file.",
         )
+
+
+class NotYours(JouleError):
+    """The thread or task belongs to someone else, and the person is no admin."""
+
+    code = "task.not_yours"
+
+    def __init__(self) -> None:
+        super().__init__("this belongs to another person")
+
+    def advice(self) -> str:
+        return "Ask the person who wrote it, or an admin of your organisation."

@@ -99,6 +99,7 @@ class TaskRow(SQLModel, table=True):
     state: str = Field(sa_column=Column(Text, nullable=False))
     code: str | None = Field(default=None, sa_column=Column(Text))  # a JouleError.code, of a failed task
     attempt: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    crashes: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))  # in a row
     worker: str | None = Field(default=None, sa_column=Column(Text))  # who runs the present attempt
     # Out of the queue until a place among the organisation's running tasks is free.
     parked: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))

@@ -44,6 +44,7 @@ CREATE TABLE task (
     state text NOT NULL,
     code text,
     attempt integer NOT NULL DEFAULT 0,
+    crashes integer NOT NULL DEFAULT 0,
     worker text,
     parked boolean NOT NULL DEFAULT false,
     answered boolean NOT NULL DEFAULT false,

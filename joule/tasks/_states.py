@@ -1,0 +1,99 @@
+"""Which state of a task may follow which, and the one place where a task changes state.
+
+Every move is one UPDATE that names the states it may start from; the database holds the same table in a trigger.
+A move on behalf of a worker also names its attempt, so that a worker that was given up changes nothing.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import text
+
+from joule.database.engine import WriteSession
+from joule.kernel.errors import Fenced, NotFound
+from joule.kernel.ids import OrgId, TaskId
+from joule.tasks.errors import IllegalMove
+
+
+class State(StrEnum):
+    """Where a task stands."""
+
+    QUEUED = "queued"  # waits for a worker
+    RUNNING = "running"  # a worker holds its newest attempt
+    WAITING = "waiting"  # paused until a person answers
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing can follow."""
+        return not MOVES[self]
+
+
+MOVES: dict[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.RUNNING, State.STOPPED, State.FAILED}),
+    State.RUNNING: frozenset({State.QUEUED, State.WAITING, State.DONE, State.FAILED, State.STOPPED}),
+    State.WAITING: frozenset({State.QUEUED, State.STOPPED}),
+    State.DONE: frozenset(),
+    State.FAILED: frozenset(),
+    State.STOPPED: frozenset(),
+}
+
+_LOCK = text("SELECT state, attempt FROM task WHERE org_id = :org AND id = :task FOR UPDATE")
+_CLAIM = text(
+    "UPDATE task SET state = 'running', attempt = attempt + 1, worker = :worker, parked = false, answered = false,"
+    " crashes = CASE WHEN state = 'running' THEN crashes + 1 ELSE 0 END,"
+    " started_at = COALESCE(started_at, :at)"
+    " WHERE org_id = :org AND id = :task AND state IN ('queued', 'running') RETURNING attempt"
+)
+_MOVE = text(
+    "UPDATE task SET state = :state, code = :code, answer = COALESCE(:answer, answer), worker = NULL, parked = false,"
+    " answered = false, ended_at = :ended"
+    " WHERE org_id = :org AND id = :task"
+)
+_WAKE = text("SELECT pg_notify('joule_task', :task)")
+
+
+async def claim(session: WriteSession, org: OrgId, task: TaskId, *, worker: str, at: datetime) -> int | None:
+    """Begin the next attempt and return its number; None when the task is not to be run.
+
+    A running task can be claimed too: whoever held it before is fenced from here on.
+    """
+    parameters = {"org": org, "task": task, "worker": worker, "at": at}
+    row = (await session.execute(_CLAIM, parameters)).first()
+    if row is None:
+        return None
+    await session.execute(_WAKE, {"task": str(task)})
+    return int(row.attempt)
+
+
+async def move(
+    session: WriteSession,
+    org: OrgId,
+    task: TaskId,
+    to: State,
+    *,
+    at: datetime,
+    attempt: int | None = None,
+    code: str | None = None,
+    answer: bytes | None = None,
+) -> State:
+    """Change a task's state and return the state it had; live streams are woken when the transaction commits.
+
+    With `attempt` it is a worker's move: raises `Fenced` unless that is still the newest attempt of a running task.
+    Raises `NotFound` when there is no such task, `IllegalMove` when `to` cannot follow.
+    """
+    row = (await session.execute(_LOCK, {"org": org, "task": task})).first()
+    if row is None:
+        raise Fenced() if attempt is not None else NotFound("task")
+    before = State(row.state)
+    if attempt is not None and (before is not State.RUNNING or row.attempt != attempt):
+        raise Fenced()
+    if to not in MOVES[before]:
+        raise IllegalMove(before, to)
+    values: dict[str, Any] = {"org": org, "task": task, "state": str(to), "code": code, "answer": answer}
+    await session.execute(_MOVE, {**values, "ended": at if to.is_ended else None})
+    await session.execute(_WAKE, {"task": str(task)})
+    return before

@@ -1,0 +1,253 @@
+"""Does what people ask of threads and tasks.
+
+A task, its data key, its sealed words and its job are made in one transaction: all of them exist, or none.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from joule.database.engine import WriteSession
+from joule.governance import approvals
+from joule.kernel.action import Action
+from joule.kernel.clock import Clock
+from joule.kernel.errors import NotFound
+from joule.kernel.handler import Method
+from joule.kernel.ids import OrgId, PersonId, ProjectId, TaskId, ThreadId, new_id
+from joule.kernel.permit import Admission, Permit
+from joule.kernel.principal import Principal, Role
+from joule.tasks import _places, _states, _store
+from joule.tasks._states import State
+from joule.tasks.actions import (
+    AnswerApproval,
+    Answered,
+    DeleteThread,
+    RenameThread,
+    Started,
+    StartTask,
+    Stopping,
+    StopTask,
+    ThreadGone,
+    ThreadRenamed,
+)
+from joule.tasks.dispatch import Dispatcher
+from joule.tasks.errors import EmptyRequest, NotYours, RequestTooLong, TaskEnded, TaskUnfinished
+from joule.tasks.tables import TaskRow, ThreadRow
+from joule.vault.vault import Vault
+
+MAX_REQUEST = 50_000  # characters
+MAX_TITLE = 120
+TITLE_FROM_REQUEST = 60
+
+KnownProject = Callable[[AsyncSession, OrgId, ProjectId], Awaitable[bool]]
+
+
+class TasksHandler:
+    """This room's only way in to its effects."""
+
+    def __init__(
+        self,
+        *,
+        admission: Admission,
+        clock: Clock,
+        vault: Vault,
+        dispatcher: Dispatcher,
+        known_project: KnownProject,
+        places: int,
+        retention: str,
+    ) -> None:
+        """`places`: tasks of one organisation that may run at once. `retention`: the class of their traces."""
+        self._admission, self._clock, self._vault, self._dispatcher = admission, clock, vault, dispatcher
+        self._known_project, self._places, self._retention = known_project, places, retention
+
+    def methods(self) -> Mapping[type[Action[Any]], Method]:
+        return {
+            StartTask: self.start,
+            StopTask: self.stop,
+            AnswerApproval: self.answer_approval,
+            RenameThread: self.rename_thread,
+            DeleteThread: self.delete_thread,
+        }
+
+    async def start(self, permit: Permit, action: StartTask, session: WriteSession) -> Started:
+        """Raises `NotFound`, `TaskUnfinished`, `EmptyRequest` or `RequestTooLong`; then nothing was made."""
+        self._admission.admit(permit, action)
+        org, author, request = action.principal.org, _person(action.principal), _checked(action.text)
+        if not await self._known_project(session, org, action.project):
+            raise NotFound("project")
+        if action.thread is None:
+            thread, follows = await self._open_thread(permit, action, session, author, request), None
+        else:
+            thread = action.thread
+            await _store.thread(session, org, thread, action.project)
+            follows = await _place_in_branch(session, org, action, thread)
+        task = TaskId(new_id())
+        await self._add_task(permit, action, session, task=task, thread=thread, follows=follows, request=request)
+        await self._dispatcher.enqueue(session, org, task)
+        await _store.touch(session, org, thread, self._clock.now())
+        return Started(task=task, thread=thread)
+
+    async def stop(self, permit: Permit, action: StopTask, session: WriteSession) -> Stopping:
+        """Raises `NotFound`, `NotYours`, or `TaskEnded` for a task that ended in another way."""
+        self._admission.admit(permit, action)
+        org = action.principal.org
+        await _places.lock(session, org)
+        row = await _store.task(session, org, action.task)
+        _must_be_theirs(action.principal, row.author)
+        state = State(row.state)
+        if state is State.RUNNING:
+            await _store.request_stop(session, org, action.task, self._clock.now())
+            return Stopping(task=action.task, at_once=False)
+        if state is State.STOPPED:
+            return Stopping(task=action.task, at_once=True)
+        if state.is_ended:
+            raise TaskEnded()
+        await _states.move(session, org, action.task, State.STOPPED, at=self._clock.now())
+        await self._dispatcher.withdraw(session, [action.task])
+        await _places.share_out(session, org, self._dispatcher, limit=self._places)
+        return Stopping(task=action.task, at_once=True)
+
+    async def answer_approval(self, permit: Permit, action: AnswerApproval, session: WriteSession) -> Answered:
+        """Raises `NotFound`, `NotYours`, `TaskEnded`, or `Conflict` when it was answered before."""
+        self._admission.admit(permit, action)
+        org, now = action.principal.org, self._clock.now()
+        await _places.lock(session, org)
+        task = await approvals.answer(
+            session, org, action.approval, by=_person(action.principal), approved=action.approved, at=now
+        )
+        row = await _store.task(session, org, task)
+        _must_be_theirs(action.principal, row.author)
+        state = State(row.state)
+        if state.is_ended:
+            raise TaskEnded()
+        if state is State.WAITING:
+            await _states.move(session, org, task, State.QUEUED, at=now)
+            await self._dispatcher.enqueue(session, org, task)
+        else:
+            await _store.note_answer(session, org, task)
+        return Answered(task=task)
+
+    async def rename_thread(self, permit: Permit, action: RenameThread, session: WriteSession) -> ThreadRenamed:
+        """Raises `NotFound`, `NotYours`, or `EmptyRequest` for a title without words."""
+        self._admission.admit(permit, action)
+        org = action.principal.org
+        row = await _store.thread(session, org, action.thread)
+        _must_be_theirs(action.principal, row.author)
+        title = " ".join(action.title.split())[:MAX_TITLE]
+        if not title:
+            raise EmptyRequest()
+        keyring = await self._vault.keyring(session, org, create=True)
+        row.title = keyring.seal_text(title, row=row.id, field="title")
+        row.updated_at, row.decision_id = self._clock.now(), permit.decision
+        await session.flush()
+        return ThreadRenamed(thread=action.thread)
+
+    async def delete_thread(self, permit: Permit, action: DeleteThread, session: WriteSession) -> ThreadGone:
+        """Raises `NotFound` or `NotYours`. A run under way finds its key shredded and its row gone, and ends."""
+        self._admission.admit(permit, action)
+        org = action.principal.org
+        await _places.lock(session, org)
+        row = await _store.thread(session, org, action.thread)
+        _must_be_theirs(action.principal, row.author)
+        tasks = await _store.tasks_of(session, org, action.thread)
+        await self._dispatcher.withdraw(session, tasks)
+        for task in tasks:
+            await self._vault.shred(session, org, _store.subject_of(task))
+            await _store.tell_workers(session, task)
+        await _store.delete_thread(session, org, action.thread)
+        await _places.share_out(session, org, self._dispatcher, limit=self._places)
+        return ThreadGone(thread=action.thread, tasks=len(tasks))
+
+    async def _open_thread(
+        self, permit: Permit, action: StartTask, session: WriteSession, author: PersonId, request: str
+    ) -> ThreadId:
+        if action.replaces is not None or action.follows is not None:
+            raise NotFound("task")
+        thread, now, org = ThreadId(new_id()), self._clock.now(), action.principal.org
+        keyring = await self._vault.keyring(session, org, create=True)
+        await _store.add(
+            session,
+            ThreadRow(
+                org_id=org,
+                id=thread,
+                project_id=action.project,
+                title=keyring.seal_text(_title_of(request), row=thread, field="title"),
+                author=author,
+                created_at=now,
+                updated_at=now,
+                decision_id=permit.decision,
+            ),
+        )
+        return thread
+
+    async def _add_task(
+        self,
+        permit: Permit,
+        action: StartTask,
+        session: WriteSession,
+        *,
+        task: TaskId,
+        thread: ThreadId,
+        follows: TaskId | None,
+        request: str,
+    ) -> None:
+        org = action.principal.org
+        keyring = await self._vault.keyring(session, org, _store.subject_of(task), create=True)
+        await _store.add(
+            session,
+            TaskRow(
+                org_id=org,
+                id=task,
+                thread_id=thread,
+                project_id=action.project,
+                author=_person(action.principal),
+                follows=follows,
+                replaces=action.replaces,
+                request=keyring.seal_text(request, row=task, field="request"),
+                label=_store.LABEL.dump_python(action.label, mode="json"),
+                state=State.QUEUED.value,
+                retention=self._retention,
+                created_at=self._clock.now(),
+                decision_id=permit.decision,
+            ),
+        )
+
+
+def _checked(request: str) -> str:
+    if not request.strip():
+        raise EmptyRequest()
+    if len(request) > MAX_REQUEST:
+        raise RequestTooLong(len(request), MAX_REQUEST)
+    return request
+
+
+def _title_of(request: str) -> str:
+    line = " ".join(request.strip().splitlines()[0].split())
+    return line if len(line) <= TITLE_FROM_REQUEST else line[: TITLE_FROM_REQUEST - 1].rstrip() + "…"
+
+
+def _person(principal: Principal) -> PersonId:
+    if principal.person is None:
+        raise NotFound("person")
+    return principal.person
+
+
+def _must_be_theirs(principal: Principal, author: Any) -> None:
+    if principal.person != author and principal.role not in {Role.OWNER, Role.ADMIN}:
+        raise NotYours()
+
+
+async def _place_in_branch(session: WriteSession, org: OrgId, action: StartTask, thread: ThreadId) -> TaskId | None:
+    """Which task the new one follows. The one it follows or replaces must have ended."""
+    wanted = action.replaces or action.follows
+    named = await _store.task(session, org, wanted) if wanted else await _store.newest(session, org, thread)
+    if named is None:
+        return None
+    if named.thread_id != thread:
+        raise NotFound("task")
+    if not State(named.state).is_ended:
+        raise TaskUnfinished()
+    if action.replaces is None:
+        return TaskId(named.id)
+    return TaskId(named.follows) if named.follows else None
