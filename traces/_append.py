@@ -9,7 +9,7 @@ import psycopg
 from joule.database.engine import Driver
 from joule.kernel.errors import Fenced
 from joule.kernel.ids import OrgId, TaskId
-from joule.vault.vault import Keyring
+from joule.vault.keys import Keyring
 from traces.errors import JournalDown
 from traces.records import Draft, Record, head_of, leaf, seal_entry
 

@@ -16,7 +16,7 @@ from joule.database.errors import DatabaseAway
 from joule.kernel.clock import Clock
 from joule.kernel.errors import Fenced
 from joule.kernel.ids import OrgId, TaskId
-from joule.vault.vault import Keyring
+from joule.vault.keys import Keyring
 from traces import _append
 from traces.errors import JournalDown
 from traces.recording import Entry, Recording
@@ -62,7 +62,7 @@ class TaskJournal:
     ) -> None:
         """Add a row that rides along with the next flush. Raises `JournalDown` when an earlier flush failed."""
         self._check()
-        draft = Draft(kind=kind, at=self._now(), call=call, attrs=attrs or {}, content=content or {})
+        draft = Draft(kind=kind, at=self.now(), call=call, attrs=attrs or {}, content=content or {})
         self._drafts.append(draft)
         self._remember(draft)
 
@@ -81,7 +81,7 @@ class TaskJournal:
                 return
             try:
                 async with self._database.driver() as connection:
-                    await self._append(connection, drafts)
+                    await self.append(connection, drafts)
             except BaseException as problem:
                 raise self._broken(problem) from problem
         if self._announce is not None:
@@ -109,21 +109,26 @@ class TaskJournal:
         await self.settle()
         async with self._lock:
             self._check()
-            place, drafts = (self._next, self._head), self._drafts
+            place, carried = (self._next, self._head), self._drafts
             self._drafts = []
             try:
                 async with self._database.write(self.org) as session:
-                    yield Transaction(self, session, await driver_of(session), carried=drafts)
+                    transaction = Transaction(self, session, await driver_of(session), carried=carried)
+                    yield transaction
             except BaseException as problem:
                 self._next, self._head = place
-                self._drafts = [*drafts, *self._drafts]
+                self._drafts = [*carried, *self._drafts]
                 if isinstance(problem, Fenced | DatabaseAway | JournalDown):
                     raise self._broken(problem) from problem
                 raise
+            self._drafts = [*transaction.carried, *self._drafts]
+            for draft in transaction.written:
+                self._remember(draft)
         if self._announce is not None:
             self._announce(self.task)
 
-    async def _append(self, connection: Driver, drafts: list[Draft]) -> None:
+    async def append(self, connection: Driver, drafts: list[Draft]) -> None:
+        """Give drafts their place and insert them on `connection`. For this module and its transactions only."""
         records: list[Record] = []
         place = (self._next, self._head)
         for draft in drafts:
@@ -147,7 +152,7 @@ class TaskJournal:
         if self._down is not None:
             raise self._down if isinstance(self._down, Fenced) else JournalDown()
 
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
         """The time of a row: never earlier than the row before, though the clock be set back."""
         now = self._clock.now()
         if self._last_at is not None and now <= self._last_at:
@@ -168,7 +173,9 @@ class Transaction:
         self, journal: TaskJournal, session: WriteSession, connection: Driver, *, carried: list[Draft]
     ) -> None:
         self.session = session
-        self._journal, self._connection, self._carried = journal, connection, carried
+        self.carried = carried  # rows that were waiting, until the first write takes them along
+        self.written: list[Draft] = []
+        self._journal, self._connection = journal, connection
 
     async def write(
         self,
@@ -179,7 +186,7 @@ class Transaction:
         content: Mapping[str, Any] | None = None,
     ) -> None:
         """Write a row in this transaction, after any that were waiting."""
-        draft = Draft(kind=kind, at=self._journal._now(), call=call, attrs=attrs or {}, content=content or {})
-        drafts, self._carried = [*self._carried, draft], []
-        await self._journal._append(self._connection, drafts)
-        self._journal._remember(draft)
+        draft = Draft(kind=kind, at=self._journal.now(), call=call, attrs=attrs or {}, content=content or {})
+        drafts, self.carried = [*self.carried, draft], []
+        await self._journal.append(self._connection, drafts)
+        self.written.append(draft)

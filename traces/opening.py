@@ -8,7 +8,8 @@ from joule.database.engine import Database, WriteSession
 from joule.kernel.clock import Clock
 from joule.kernel.errors import Fenced
 from joule.kernel.ids import OrgId, TaskId
-from joule.vault.vault import Keyring, Vault
+from joule.vault.keys import Keyring
+from joule.vault.vault import Vault
 from traces import chain as chains
 from traces import reader
 from traces._append import Chain

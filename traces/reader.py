@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, TaskId
-from joule.vault.vault import Keyring
+from joule.vault.keys import Keyring
 from traces import chain
 from traces.records import Kind, Record
 

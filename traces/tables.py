@@ -33,7 +33,7 @@ class TraceChain(SQLModel, table=True):
     task_id: UUID = Field(primary_key=True)
     retention: str = Field(sa_type=Text)
     key_subject: str = Field(sa_type=Text)
-    started_at: datetime = Field(sa_type=_TIME)  # type: ignore[call-overload]
+    started_at: datetime = Field(sa_type=_TIME)
     attempt: int
     next_seq: int
     head: bytes = Field(sa_type=LargeBinary)
@@ -52,7 +52,7 @@ class TraceEvent(SQLModel, table=True):
     task_id: UUID = Field(primary_key=True)
     seq: int = Field(primary_key=True)
     retention: str = Field(primary_key=True, sa_type=Text)
-    at: datetime = Field(primary_key=True, sa_type=_TIME)  # type: ignore[call-overload]
+    at: datetime = Field(primary_key=True, sa_type=_TIME)
     kind: str = Field(sa_type=Text)
     call: str | None = Field(default=None, sa_type=Text)
     action: str | None = Field(default=None, sa_type=Text)
@@ -74,5 +74,5 @@ class TraceContent(SQLModel, table=True):
     seq: int = Field(primary_key=True)
     field: str = Field(primary_key=True, sa_type=Text)
     retention: str = Field(primary_key=True, sa_type=Text)
-    at: datetime = Field(primary_key=True, sa_type=_TIME)  # type: ignore[call-overload]
+    at: datetime = Field(primary_key=True, sa_type=_TIME)
     sealed: bytes = Field(sa_type=LargeBinary)

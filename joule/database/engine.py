@@ -11,9 +11,13 @@ from typing import Any, NewType, cast
 import psycopg
 from psycopg.rows import TupleRow
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
-from joule.database.errors import DatabaseAway
+from joule.database.errors import DatabaseAway, DatabaseBusy, DatabaseFull
+from joule.database.signals import Signals
+from joule.kernel.errors import Unavailable
 from joule.kernel.ids import OrgId
 
 ReadSession = NewType("ReadSession", AsyncSession)
@@ -22,7 +26,15 @@ WriteSession = NewType("WriteSession", AsyncSession)
 Driver = psycopg.AsyncConnection[TupleRow]
 
 _SCOPE = text("SELECT set_config('joule.org', :org, true)")
-_READ_ONLY = text("SET TRANSACTION READ ONLY")
+
+# Nothing waits for ever: a lock, a statement or a forgotten transaction ends in an error, not in a hung task.
+_LIMITS = (
+    "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=120s"
+    " -c plan_cache_mode=force_custom_plan"
+)
+_FULL = {"53100"}
+_BUSY = {"40001", "40P01", "55P03", "57014", "25P03"}  # serialisation, deadlock, lock and statement timeout, idle
+_AWAY = {"57P01", "57P02", "57P03", "57P04", "57P05", "53300"}  # shutdown, crash, starting up, dropped, idle, crowded
 
 
 class Database:
@@ -31,6 +43,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         """`url` is a libpq address or connection string of the application role."""
         self.url = url
+        self._signals = Signals(url)
         # Plans are never prepared behind our back: under row-level security a stale generic plan is slow or wrong.
         self._engine: AsyncEngine = create_async_engine(
             "postgresql+psycopg://",
@@ -40,23 +53,30 @@ class Database:
             pool_pre_ping=True,
             pool_timeout=10,
         )
+        # The same pool; every transaction begins READ ONLY, also one begun after a stray commit.
+        self._reading: AsyncEngine = self._engine.execution_options(postgresql_readonly=True)
 
     async def _connect(self) -> Driver:
-        return await psycopg.AsyncConnection.connect(self.url, prepare_threshold=None, connect_timeout=5)
+        return await psycopg.AsyncConnection.connect(
+            self.url, prepare_threshold=None, connect_timeout=5, options=_LIMITS, application_name="joule"
+        )
 
     @asynccontextmanager
     async def read(self, org: OrgId) -> AsyncIterator[ReadSession]:
         """A read-only transaction that sees the rows of `org` alone."""
-        async with self._session() as session:
-            await session.execute(_READ_ONLY)
+        async with _session(self._reading) as session:
             await session.execute(_SCOPE, {"org": str(org)})
             yield ReadSession(session)
             await session.rollback()
 
     @asynccontextmanager
     async def write(self, org: OrgId) -> AsyncIterator[WriteSession]:
-        """A transaction on the rows of `org`: committed on leaving, rolled back on any error."""
-        async with self._session() as session:
+        """A transaction on the rows of `org`: committed on leaving, rolled back on any error.
+
+        Raises `DatabaseAway`, `DatabaseFull` or `DatabaseBusy`; after each of them nothing of it was kept, except that
+        a connection lost during the commit itself leaves that one commit unknown.
+        """
+        async with _session(self._engine) as session:
             await session.execute(_SCOPE, {"org": str(org)})
             yield WriteSession(session)
             await session.commit()
@@ -64,19 +84,17 @@ class Database:
     @asynccontextmanager
     async def unscoped(self) -> AsyncIterator[AsyncSession]:
         """A transaction that names no organisation: sees only tables that have none (the queue, the schema's age)."""
-        async with self._session() as session:
+        async with _session(self._engine) as session:
             yield session
             await session.commit()
 
-    @asynccontextmanager
-    async def _session(self) -> AsyncIterator[AsyncSession]:
-        async with AsyncSession(self._engine, expire_on_commit=False) as session:
-            try:
-                yield session
-            except (OSError, psycopg.OperationalError) as problem:
-                raise DatabaseAway() from problem
+    def listen(self, channel: str) -> AsyncIterator[str]:
+        """What is `notify`-ed on `channel` from now on; see `Signals.listen` for the empty string."""
+        return self._signals.listen(channel)
 
     async def close(self) -> None:
+        """Ends the listeners and every idle connection."""
+        await self._signals.close()
         await self._engine.dispose()
 
 
@@ -85,3 +103,34 @@ async def driver_of(session: AsyncSession) -> Driver:
     connection: AsyncConnection = await session.connection()
     raw = await connection.get_raw_connection()
     return cast(Driver, cast(Any, raw.driver_connection))
+
+
+@asynccontextmanager
+async def _session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+    try:
+        async with AsyncSession(engine, expire_on_commit=False) as session:
+            yield session
+    except (psycopg.Error, DBAPIError, PoolTimeout) as problem:
+        trouble = _trouble(problem)
+        if trouble is None:
+            raise
+        raise trouble from problem
+
+
+def _trouble(problem: Exception) -> Unavailable | None:
+    """What of a driver's error concerns the server rather than the statement; None: the statement was wrong."""
+    if isinstance(problem, PoolTimeout):
+        return DatabaseBusy()
+    cause = problem.orig if isinstance(problem, DBAPIError) else problem
+    if not isinstance(cause, psycopg.Error):
+        return None
+    state = cause.sqlstate
+    if state in _FULL:
+        return DatabaseFull()
+    if state in _BUSY:
+        return DatabaseBusy()
+    # Without a state the server never answered: the connection could not be made, or broke.
+    lost = state is None and isinstance(cause, psycopg.OperationalError)
+    if lost or state in _AWAY or (state or "").startswith("08"):
+        return DatabaseAway()
+    return None

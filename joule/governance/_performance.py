@@ -5,7 +5,7 @@ durable before, RESULT is flushed at once after, and an end that was not seen is
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Mapping
 from time import perf_counter_ns
 from typing import Any
 
@@ -122,9 +122,7 @@ class Performance:
         self._journal.flush_soon()
         return result
 
-    async def _seen(
-        self, effect: Coroutine[Any, Any, Any], call: str, end: Mapping[str, Any], action: Action[Any]
-    ) -> Any:
+    async def _seen(self, effect: Awaitable[Any], call: str, end: Mapping[str, Any], action: Action[Any]) -> Any:
         """The result of an outside effect. Cut off in the middle, its end is recorded as unknown."""
         try:
             return await effect
@@ -134,7 +132,7 @@ class Performance:
             await asyncio.shield(self._journal.write(Kind.FAILED, call=call, **row))
             raise
 
-    async def _until_stopped(self, effect: Coroutine[Any, Any, Any]) -> Any:
+    async def _until_stopped(self, effect: Awaitable[Any]) -> Any:
         """The result of an effect that changes nothing, given up as soon as the task is stopped."""
         working = asyncio.ensure_future(effect)
         stopping = asyncio.ensure_future(self._stop.wait())

@@ -19,7 +19,7 @@ from joule.kernel.action import Action
 from joule.kernel.errors import Conflict, NotFound
 from joule.kernel.ids import DecisionId, OrgId, PersonId, TaskId
 from joule.kernel.label import Label
-from joule.vault.vault import Keyring
+from joule.vault.keys import Keyring
 
 LIFETIME = timedelta(hours=24)
 

@@ -6,13 +6,13 @@ call is otherwise decided, journalled and performed under a permit nobody else c
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 from uuid import UUID
 
 from joule.governance import approvals
 from joule.governance._performance import Performance, dump
 from joule.governance.approvals import Answer, Asked
-from joule.governance.decision import Allow, Ask, Decision, Deny
+from joule.governance.decision import Ask, Decision, Deny
 from joule.governance.errors import RecordedFailure
 from joule.governance.facts import facts_of, ids_in, resource_of
 from joule.governance.flow import Provenance, provenance
@@ -30,6 +30,7 @@ from traces.recording import Entry, Step
 from traces.records import Kind
 
 R = TypeVar("R")
+_UNKNOWN = Deny(policies=(), reason="no policy allows this", advice="")
 
 
 class Gate:
@@ -80,26 +81,22 @@ class TaskGate:
         asked = await self._asked(action, call, about, step)
         facts = facts_of(action, provenance=self._provenance(action), approved=asked is not None)
         method = self._gate.methods.get(type(action))
-        decision: Decision = Deny(policies=(), reason="no policy allows this", advice="")
+        decision: Decision = _UNKNOWN
         if method is not None:
             decision = self._gate.policy.decide(
                 action.name, principal=str(action.principal.person), resource=resource_of(action), facts=facts
             )
         about = {**about, "facts": facts, "policies": list(decision.policies), "bundle": self._gate.policy.digest}
-        match decision:
-            case Deny():
-                await self._refuse(action, call, about, decision)
-            case Ask():
-                await self._ask(action, call, about, decision)
-            case Allow():
-                performance = Performance(
-                    journal=self.journal, permits=self._gate.permits, clock=self._gate.clock, stop=self._stop
-                )
-                assert method is not None
-                result = await performance.of(action, method, call=call, about=about, approval=asked)
-                self._minted.update(ids_in(result))
-                return cast(R, result)
-        raise AssertionError("a decision is Allow, Ask or Deny")
+        if method is None or isinstance(decision, Deny):
+            await self._refuse(action, call, about, decision if isinstance(decision, Deny) else _UNKNOWN)
+        if isinstance(decision, Ask):
+            await self._ask(action, call, about, decision)
+        performance = Performance(
+            journal=self.journal, permits=self._gate.permits, clock=self._gate.clock, stop=self._stop
+        )
+        result = await performance.of(action, method, call=call, about=about, approval=asked)
+        self._minted.update(ids_in(result))
+        return cast(R, result)
 
     async def _asked(self, action: Action[Any], call: str, about: Mapping[str, Any], step: Step) -> Asked | None:
         """The approval this call has been given, if it was ever asked about. Raises while it waits, or was declined."""
@@ -128,7 +125,7 @@ class TaskGate:
         )
         return None
 
-    async def _refuse(self, action: Action[Any], call: str, about: Mapping[str, Any], decision: Deny) -> None:
+    async def _refuse(self, action: Action[Any], call: str, about: Mapping[str, Any], decision: Deny) -> NoReturn:
         why = {"reason": decision.reason, "advice": decision.advice}
         await self.journal.write(
             Kind.REFUSED,
@@ -138,7 +135,7 @@ class TaskGate:
         )
         raise Refused(action.name, reason=decision.reason, policies=decision.policies, advice=decision.advice)
 
-    async def _ask(self, action: Action[Any], call: str, about: Mapping[str, Any], decision: Ask) -> None:
+    async def _ask(self, action: Action[Any], call: str, about: Mapping[str, Any], decision: Ask) -> NoReturn:
         approval = new_id()
         why = {"reason": decision.reason, "advice": decision.advice, "relevant": dict(action.relevant())}
         async with self.journal.transaction() as transaction:
@@ -161,7 +158,7 @@ class TaskGate:
             )
         raise ApprovalNeeded(action.name, reason=decision.reason, policies=decision.policies, advice=decision.advice)
 
-    async def _fail_unknown(self, action: Action[Any], call: str, about: Mapping[str, Any]) -> None:
+    async def _fail_unknown(self, action: Action[Any], call: str, about: Mapping[str, Any]) -> NoReturn:
         problem = OutcomeUnknown(action.name)
         await self.journal.write(
             Kind.FAILED, call=call, attrs={**about, "code": problem.code}, content={"error": dump(problem)}

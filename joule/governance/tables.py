@@ -37,7 +37,7 @@ class Approval(SQLModel, table=True):
     action: str = Field(sa_type=Text)
     binding: bytes = Field(sa_type=LargeBinary)
     state: str = Field(sa_type=Text)
-    asked_at: datetime = Field(sa_type=_TIME)  # type: ignore[call-overload]
-    expires_at: datetime = Field(sa_type=_TIME)  # type: ignore[call-overload]
-    answered_at: datetime | None = Field(default=None, sa_type=_TIME)  # type: ignore[call-overload]
+    asked_at: datetime = Field(sa_type=_TIME)
+    expires_at: datetime = Field(sa_type=_TIME)
+    answered_at: datetime | None = Field(default=None, sa_type=_TIME)
     answered_by: UUID | None = Field(default=None)

@@ -118,14 +118,19 @@ def _json(value: Any) -> Any:
     return _any_adapter().dump_python(value, mode="json")
 
 
-@cache
+_CODECS: dict[type, TypeAdapter[Any]] = {}
+
+
 def result_codec(action_type: type[Action[Any]]) -> TypeAdapter[Any]:
     """Reads and writes the result of an action as JSON data, by its type parameter.
 
     Raises `TypeError` for an action that does not say what it gives back.
     """
+    known = _CODECS.get(action_type)
+    if known is not None:
+        return known
     for base in getattr(action_type, "__orig_bases__", ()):
         if get_origin(base) is Action:
             (result,) = get_args(base)
-            return TypeAdapter(result)
+            return _CODECS.setdefault(action_type, TypeAdapter(result))
     raise TypeError(f"{action_type.__name__} does not say what it gives back: write Action[...]")
