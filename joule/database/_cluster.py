@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from joule.database._binaries import Binaries, traversable
 from joule.database.errors import ServerTrouble
@@ -139,9 +140,9 @@ def socket_folder(data: Path, user: ServerUser) -> Path:
     return folder
 
 
-def as_user(user: ServerUser) -> dict[str, object]:
+def as_user(user: ServerUser) -> dict[str, Any]:
     """What `subprocess` needs to run a program as `user`, with none of our environment."""
-    bare: dict[str, object] = {"env": {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}}
+    bare: dict[str, Any] = {"env": {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}}
     if not user.is_ourselves:
         bare |= {"user": user.uid, "group": user.gid, "extra_groups": []}
     return bare

@@ -64,3 +64,9 @@ class ServerOwned(Misconfigured):
             "the embedded database of this home folder already belongs to a running `joule up`",
             advice="Stop the other `joule up`, or give this one its own JOULE_HOME.",
         )
+
+
+class OpenWall(Misconfigured):
+    """A table that holds rows of organisations does not keep them apart."""
+
+    code = "database.open_wall"

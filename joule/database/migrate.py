@@ -28,9 +28,7 @@ _CHOOSE = "Run `joule up` with the newer version of Joule, or install the versio
 
 def head() -> str:
     """The schema's age this program was written for."""
-    newest = ScriptDirectory(str(_FOLDER)).get_current_head()
-    assert newest is not None
-    return newest
+    return str(ScriptDirectory(str(_FOLDER)).get_current_head())
 
 
 def current(owner_url: str) -> str | None:

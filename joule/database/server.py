@@ -172,7 +172,6 @@ class EmbeddedServer:
             settings = {**_SETTINGS, "unix_socket_directories": str(socket_folder(self._data, user))}
             options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
             command = [binaries.program("postgres"), "-D", str(self._data), *options]
-            identity: dict[str, Any] = as_user(user)
             with self._log() as log:
                 # A session of its own: Ctrl-C at the terminal must reach our processes first, the server last.
                 self._child = subprocess.Popen(  # noqa: S603 - no shell, fixed words
@@ -182,7 +181,7 @@ class EmbeddedServer:
                     stderr=log,
                     cwd="/",
                     start_new_session=True,
-                    **identity,
+                    **as_user(user),
                 )
         self._await()
 
