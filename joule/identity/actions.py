@@ -121,7 +121,7 @@ class IssueSignInLink(Action[SignInLink]):
 
 @dataclass(frozen=True, kw_only=True)
 class SignInWithLink(Action[SignedIn]):
-    """Use up a link for a fresh session. `replaces` is the session the browser brought along; it ends."""
+    """Use up a link for a fresh session. `replaces` is the cookie the browser brought along; its session ends."""
 
     name: ClassVar[str] = "identity.sign_in_with_link"
     effect: ClassVar[Effect] = Effect.ACCESS
@@ -129,7 +129,7 @@ class SignInWithLink(Action[SignedIn]):
 
     token: Secret = content()  # noqa: RUF009 - a field
     agent: AgentFamily = AgentFamily.OTHER
-    replaces: UUID | None = None
+    replaces: Secret | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +143,7 @@ class SignInWithPassword(Action[SignedIn]):
     email: str
     password: Secret = content()  # noqa: RUF009 - a field
     agent: AgentFamily = AgentFamily.OTHER
-    replaces: UUID | None = None
+    replaces: Secret | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,9 @@ from sqlmodel import Field, SQLModel
 
 from joule.database.keeping import Ends, Keeping, Owner
 
+# The fields a sealed value is bound to.
+NAME, EMAIL, ORGANISATION = "person.name", "person.email", "organisation.name"
+
 
 def _time(*, nullable: bool = False) -> Column[datetime]:
     return Column(DateTime(timezone=True), nullable=nullable)
