@@ -159,6 +159,7 @@ class ProjectFileRow(SQLModel, table=True):
     project_id: UUID
     name: bytes = Field(sa_type=BYTEA)
     name_key: bytes = Field(sa_type=BYTEA)
+    generation: int = 0
     newest: int
     created_at: datetime = Field(sa_type=_TIME)
     deleted_at: datetime | None = Field(default=None, sa_type=_TIME, nullable=True)
@@ -166,8 +167,7 @@ class ProjectFileRow(SQLModel, table=True):
 
 
 class FileVersionRow(LabelColumns, table=True):
-    """One state of a file, never changed. `content` is sealed (row = file id, field `file_version.content`,
-    generation = version)."""
+    """One state of a file, never changed. `content` is sealed (row = file id, field `file_version.content.<version>`)."""
 
     __tablename__ = "file_version"
     __table_args__ = (
@@ -188,6 +188,7 @@ class FileVersionRow(LabelColumns, table=True):
     file_id: UUID = Field(primary_key=True)
     version: int = Field(primary_key=True)
     content: bytes = Field(sa_type=BYTEA)
+    generation: int = 0
     content_key: bytes = Field(sa_type=BYTEA)
     size: int
     media_type: str = Field(sa_type=Text)

@@ -101,6 +101,7 @@ def upgrade() -> None:
             project_id  uuid        NOT NULL,
             name        bytea       NOT NULL,
             name_key    bytea       NOT NULL,
+            generation  integer     NOT NULL,
             newest      integer     NOT NULL,
             created_at  timestamptz NOT NULL,
             deleted_at  timestamptz,
@@ -127,6 +128,7 @@ def upgrade() -> None:
             file_id     uuid        NOT NULL,
             version     integer     NOT NULL,
             content     bytea       NOT NULL,
+            generation  integer     NOT NULL,
             content_key bytea       NOT NULL,
             size        integer     NOT NULL,
             media_type  text        NOT NULL,
@@ -149,6 +151,7 @@ def upgrade() -> None:
     protect("project_file", grants="SELECT, INSERT, UPDATE, DELETE")
     # A version says what a file was: it can go away, it cannot become something else.
     protect("file_version", grants="SELECT, INSERT, DELETE")
+    op.execute("GRANT UPDATE (content, generation) ON file_version TO joule_app")  # the same bytes under a newer key
 
 
 def downgrade() -> None:

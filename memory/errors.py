@@ -1,0 +1,89 @@
+"""What can be wrong with files and remembered items. No message carries a name or a word of content.
+
+Invalid
+├── BadName          a file name or title that cannot be kept
+├── BadText          a text that cannot be kept
+├── TooMuch          past a limit of this room
+├── NotText          a file that cannot be read as lines
+├── NotATable        a file whose table cannot be read
+├── NoSuchColumn     a column the table does not have
+├── NoUniqueMatch    the text to replace is not there exactly once
+└── CardNumber       a full payment card number, which is never stored
+"""
+
+from joule.kernel.errors import Invalid
+
+
+class BadName(Invalid):
+    """A file name or title that cannot be kept."""
+
+    code = "memory.bad_name"
+
+
+class BadText(Invalid):
+    """A text that cannot be kept."""
+
+    code = "memory.bad_text"
+
+
+class TooMuch(Invalid):
+    """Past a limit of this room."""
+
+    code = "memory.too_much"
+
+
+class NotText(Invalid):
+    """A file that cannot be read as lines of text."""
+
+    code = "memory.not_text"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"this file is {what}, not text",
+            advice="Download it to look at it, or upload it again as CSV, Markdown or plain text.",
+        )
+
+
+class NotATable(Invalid):
+    """A file whose table cannot be read."""
+
+    code = "memory.not_a_table"
+
+
+class NoSuchColumn(Invalid):
+    """A column the table does not have."""
+
+    code = "memory.no_such_column"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the table has no column of that name",
+            advice="Ask for the statistics without naming columns first, to see what they are called.",
+        )
+
+
+class NoUniqueMatch(Invalid):
+    """The text to replace is not there exactly once."""
+
+    code = "memory.no_unique_match"
+
+    def __init__(self, matches: int) -> None:
+        super().__init__(
+            f"the text to replace stands {matches} times in the file; it has to stand there exactly once",
+            advice="Read the file and give more of the text around the place."
+            if matches
+            else "Read the file and copy the text exactly as it stands there, blanks and line breaks included.",
+        )
+        self.matches = matches
+
+
+class CardNumber(Invalid):
+    """A full payment card number, which is never stored."""
+
+    code = "memory.card_number"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this contains what looks like a full payment card number",
+            advice="Leave the number out, or keep its last four digits only.",
+        )
