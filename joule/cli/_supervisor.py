@@ -94,6 +94,8 @@ class Supervisor:
             return await ended
         finally:
             stopping.cancel()
+            if process.returncode is None:
+                process.kill()  # the supervisor itself is being torn down
 
     async def _pause(self, seconds: float) -> None:
         try:
