@@ -133,7 +133,8 @@ def _fingerprint(found: os.stat_result) -> _Fingerprint:
 
 def _read(path: Path) -> tuple[_Keys, _Fingerprint]:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # Not blocking, so that a pipe put in its place is refused rather than waited for.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         raise KeyFileRefused(
             f"there is no key file at {path}",
@@ -141,11 +142,13 @@ def _read(path: Path) -> tuple[_Keys, _Fingerprint]:
         ) from None
     except OSError as problem:
         raise _refused(path, "cannot be opened, or is a link") from problem
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         # The open file is what is checked, so that nobody can swap it between the check and the reading.
-        found = os.fstat(file.fileno())
+        found = os.fstat(descriptor)
         _check(path, found)
-        content = file.read(_LARGEST_FILE)
+        content = os.read(descriptor, _LARGEST_FILE)
+    finally:
+        os.close(descriptor)
     return _parse(path, content), _fingerprint(found)
 
 
