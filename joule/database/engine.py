@@ -10,6 +10,7 @@ from typing import Any, NewType, cast
 
 import psycopg
 from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -32,6 +33,7 @@ _LIMITS = (
     "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=120s"
     " -c plan_cache_mode=force_custom_plan"
 )
+_BRIEF = "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=10s"
 _FULL = {"53100"}
 _BUSY = {"40001", "40P01", "55P03", "57014", "25P03"}  # serialisation, deadlock, lock and statement timeout, idle
 _AWAY = {"57P01", "57P02", "57P03", "57P04", "57P05", "53300"}  # shutdown, crash, starting up, dropped, idle, crowded
@@ -55,6 +57,33 @@ class Database:
         )
         # The same pool; every transaction begins READ ONLY, also one begun after a stray commit.
         self._reading: AsyncEngine = self._engine.execution_options(postgresql_readonly=True)
+
+        # The journal's own connections: autocommit, one prepared statement each, nothing between it and the wire.
+        self._drivers = AsyncConnectionPool[Driver](
+            url,
+            min_size=1,
+            max_size=pool_size,
+            open=False,
+            timeout=5,
+            kwargs={"autocommit": True, "connect_timeout": 5, "options": _BRIEF, "application_name": "joule journal"},
+        )
+
+    @asynccontextmanager
+    async def driver(self) -> AsyncIterator[Driver]:
+        """A bare autocommit connection that names no organisation, for statements that name it themselves.
+
+        Raises as `write` does.
+        """
+        try:
+            if self._drivers.closed:
+                await self._drivers.open()
+            async with self._drivers.connection() as connection:
+                yield connection
+        except psycopg.Error as problem:
+            trouble = _trouble(problem)
+            if trouble is None:
+                raise
+            raise trouble from problem
 
     async def _connect(self) -> Driver:
         return await psycopg.AsyncConnection.connect(
@@ -96,6 +125,7 @@ class Database:
         """Ends the listeners and every idle connection."""
         await self._signals.close()
         await self._engine.dispose()
+        await self._drivers.close()
 
 
 async def driver_of(session: AsyncSession) -> Driver:
