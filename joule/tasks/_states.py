@@ -11,9 +11,13 @@ from typing import Any
 from sqlalchemy import text
 
 from joule.database.engine import WriteSession
+from joule.database.signals import notify
 from joule.kernel.errors import Fenced, NotFound
 from joule.kernel.ids import OrgId, TaskId
 from joule.tasks.errors import IllegalMove
+
+TASK_CHANNEL = "joule_task"  # carries the id of a task with news: a row in its journal, or another state
+STOP_CHANNEL = "joule_stop"  # carries the id of a task whose worker should look at its row
 
 
 class State(StrEnum):
@@ -53,7 +57,6 @@ _MOVE = text(
     " answered = false, ended_at = :ended"
     " WHERE org_id = :org AND id = :task"
 )
-_WAKE = text("SELECT pg_notify('joule_task', :task)")
 
 
 async def claim(session: WriteSession, org: OrgId, task: TaskId, *, worker: str, at: datetime) -> int | None:
@@ -65,7 +68,7 @@ async def claim(session: WriteSession, org: OrgId, task: TaskId, *, worker: str,
     row = (await session.execute(_CLAIM, parameters)).first()
     if row is None:
         return None
-    await session.execute(_WAKE, {"task": str(task)})
+    await notify(session, TASK_CHANNEL, str(task))
     return int(row.attempt)
 
 
@@ -95,5 +98,5 @@ async def move(
         raise IllegalMove(before, to)
     values: dict[str, Any] = {"org": org, "task": task, "state": str(to), "code": code, "answer": answer}
     await session.execute(_MOVE, {**values, "ended": at if to.is_ended else None})
-    await session.execute(_WAKE, {"task": str(task)})
+    await notify(session, TASK_CHANNEL, str(task))
     return before

@@ -8,9 +8,11 @@ from sqlalchemy import text
 from sqlmodel import col, select
 
 from joule.database.engine import WriteSession
+from joule.database.signals import notify
 from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, ProjectId, TaskId, ThreadId
 from joule.kernel.label import Label
+from joule.tasks._states import STOP_CHANNEL
 from joule.tasks.tables import TaskRow, ThreadRow
 
 LABEL: TypeAdapter[Label] = TypeAdapter(Label)
@@ -20,7 +22,6 @@ _REQUEST_STOP = text(
     "UPDATE task SET stop_requested_at = COALESCE(stop_requested_at, :at) WHERE org_id = :org AND id = :task"
 )
 _NOTE_ANSWER = text("UPDATE task SET answered = true WHERE org_id = :org AND id = :task")
-_TELL_WORKERS = text("SELECT pg_notify('joule_stop', :task)")
 _DELETE = text("DELETE FROM thread WHERE org_id = :org AND id = :thread")
 _TASKS = text("SELECT id FROM task WHERE org_id = :org AND thread_id = :thread ORDER BY id FOR UPDATE")
 
@@ -84,7 +85,7 @@ async def request_stop(session: WriteSession, org: OrgId, task: TaskId, at: date
 
 async def tell_workers(session: WriteSession, task: TaskId) -> None:
     """Have whichever worker holds `task` look at it, when the transaction commits."""
-    await session.execute(_TELL_WORKERS, {"task": str(task)})
+    await notify(session, STOP_CHANNEL, str(task))
 
 
 async def note_answer(session: WriteSession, org: OrgId, task: TaskId) -> None:

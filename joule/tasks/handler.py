@@ -219,7 +219,7 @@ def _checked(request: str) -> str:
         raise EmptyRequest()
     if len(request) > MAX_REQUEST:
         raise RequestTooLong(len(request), MAX_REQUEST)
-    return request
+    return request.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be stored
 
 
 def _title_of(request: str) -> str:
