@@ -1,0 +1,130 @@
+"""What the conversation's templates show: plain values, every choice made already."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from markupsafe import Markup
+
+
+class Stand(StrEnum):
+    """Where a turn stands, as a reader is told."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come."""
+        return self in {Stand.DONE, Stand.FAILED, Stand.STOPPED}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """A name and its value, as a line of a list."""
+
+    name: str
+    value: str
+    is_long: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """Something the agent kept for the person: a file or a memory."""
+
+    icon: str
+    title: str
+    href: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """A question only a person can answer. `href` is where the answer goes."""
+
+    id: UUID
+    href: str
+    title: str
+    reason: str
+    values: tuple[Fact, ...]
+    came_from: str
+    policies: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing the agent wanted, what the gate said, and what came of it."""
+
+    key: str
+    icon: str
+    title: str
+    subject: str
+    verdict: str
+    tone: str  # ok, ask, no, or empty while it is not known
+    glyph: str
+    look: str  # a class of the card: is-refused, is-asking or empty
+    asked: tuple[Fact, ...]
+    why: str
+    advice: str
+    policies: tuple[str, ...]
+    facts: tuple[Fact, ...]
+    took: str
+    outcome: str
+    result: str
+    saved: Saved | None = None
+    approval: Approval | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """Text of the agent, as rendered blocks."""
+
+    key: str
+    blocks: tuple[Markup, ...]
+
+
+Part = Words | Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How a turn ended, and what can be done now."""
+
+    stand: Stand
+    message: str
+    advice: str
+    code: str
+    took: str
+    may_retry: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempts:
+    """Which of several attempts at one message is shown, and the ways to its neighbours."""
+
+    place: int
+    total: int
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One message and all that followed from it."""
+
+    task: UUID
+    asked: str | None  # None when the words were erased
+    author: str
+    at: datetime
+    stand: Stand
+    parts: tuple[Part, ...]
+    ending: Ending | None
+    attempts: Attempts | None
+    cursor: str  # the id of the last event shown
+    may_edit: bool
+    stop_requested: bool = False
+    just_sent: bool = False  # brought by the message itself: no line above it is drawn twice
