@@ -31,6 +31,7 @@ check: setup
 
 docs: setup
 	$(BIN)/python -m tools.settings_doc
+	$(BIN)/python -m tools.readme_help
 
 lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv on the PATH" >&2; exit 1; }

@@ -99,7 +99,7 @@ async def sign_in_path(house: "House", owner: Principal) -> str:
     if owner.person is None:
         raise Misconfigured("the workspace has no owner", advice="Restore the database from a backup.")
     link = await house.commands.perform(IssueSignInLink(principal=_system(owner.org), person=owner.person))
-    return SIGN_IN + link.token.get_secret_value()
+    return f"{SIGN_IN}{link.token.get_secret_value()}"
 
 
 def _system(org: OrgId) -> Principal:

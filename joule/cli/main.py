@@ -19,6 +19,7 @@ COMMANDS = {
     "memory": ("joule.cli.memory", "See, search, edit and forget what is remembered."),
     "policy": ("joule.cli.policy", "Check policy files before they are used."),
     "privacy": ("joule.cli.privacy", "Show what is stored, whose it is and when it ends."),
+    "vault": ("joule.cli.vault", "Make the key file that wraps every key."),
     "migrate": ("joule.cli.migrate", "Bring the database's schema up to date."),
     "web": ("joule.cli.web", "Run one web process; start as many as you need."),
     "worker": ("joule.cli.worker", "Run one worker process; start as many as you need."),

@@ -1,0 +1,206 @@
+"""What `joule doctor` looks at. Each check says what it found and, when that is wrong, exactly what to do.
+
+A check never changes anything, sends no content anywhere and never raises: what stops it is its finding.
+"""
+
+import asyncio
+import os
+import platform
+import shutil
+import stat
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from pydantic_settings import BaseSettings
+
+from joule.cli._installation import addressed, app_url
+from joule.kernel.errors import JouleError
+from joule.kernel.settings import Settings
+
+LEAST_DISK = 1 << 30  # bytes that should be free
+SILENT_AFTER = 30  # seconds without a sign of life after which a worker counts as gone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What one check found. `fix` says what to do and is empty when nothing is wrong."""
+
+    check: str
+    ok: bool
+    found: str
+    fix: str = ""
+
+
+Check = Callable[[Settings], Awaitable[tuple[bool, str, str]]]
+
+
+async def findings(settings: Settings) -> list[Finding]:
+    """Every check, in the order in which trouble should be mended."""
+    settings = addressed(settings)
+    return [await _run(name, check, settings) for name, check in CHECKS.items()]
+
+
+async def _run(name: str, check: Check, settings: Settings) -> Finding:
+    try:
+        async with asyncio.timeout(20):
+            ok, found, fix = await check(settings)
+    except JouleError as problem:
+        return Finding(check=name, ok=False, found=str(problem), fix=problem.advice())
+    except (OSError, TimeoutError) as problem:
+        return Finding(check=name, ok=False, found=f"could not look: {type(problem).__name__}", fix="Run it again.")
+    return Finding(check=name, ok=ok, found=found, fix="" if ok else fix)
+
+
+async def python(settings: Settings) -> tuple[bool, str, str]:
+    return (
+        sys.version_info >= (3, 11),
+        f"Python {platform.python_version()}",
+        "Install Python 3.11 or newer, then run `make setup`.",
+    )
+
+
+async def variables(settings: Settings, environment: Mapping[str, str] = os.environ) -> tuple[bool, str, str]:
+    known = set(_known(Settings))
+    unknown = sorted(name for name in environment if name.startswith("JOULE_") and name not in known)
+    if not unknown:
+        return True, "every JOULE_ variable is known", ""
+    return False, f"unknown: {', '.join(unknown)}", "Correct their names (docs/settings.md) or unset them."
+
+
+def _known(section: type[BaseSettings]) -> Iterator[str]:
+    for name, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseSettings):
+            yield from _known(field.annotation)
+        else:
+            yield str(field.validation_alias or f"{section.model_config.get('env_prefix', '')}{name.upper()}")
+
+
+async def home(settings: Settings) -> tuple[bool, str, str]:
+    folder = settings.home
+    if not folder.is_dir():
+        return False, f"{folder} is not there", "Run `joule up` once; it makes the folder."
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return False, f"{folder} cannot be written to", f"Run `chown -R {_me()} {folder}` as root."
+    if stat.S_IMODE(folder.stat().st_mode) & 0o022:
+        return False, f"others can write to {folder}", f"Run `chmod go-w {folder}`."
+    return True, str(folder), ""
+
+
+def _me() -> str:
+    return str(os.geteuid())
+
+
+async def disk(settings: Settings) -> tuple[bool, str, str]:
+    folder = next(each for each in (settings.home, *settings.home.parents) if each.exists())
+    free = shutil.disk_usage(folder).free
+    return free >= LEAST_DISK, f"{free / 2**30:.1f} GiB free", f"Free at least 1 GiB on the disk of {folder}."
+
+
+async def keys(settings: Settings) -> tuple[bool, str, str]:
+    if settings.vault.kms_key is not None:
+        from joule.vault.aws_kms import AwsKms, kms_client
+
+        await AwsKms(client=kms_client(), key=settings.vault.kms_key).health()
+        return True, "AWS KMS wraps and unwraps", ""
+    from joule.vault.local_key_file import LocalKeyFile
+
+    await LocalKeyFile(settings.key_file).health()
+    return True, f"{settings.key_file} wraps and unwraps", ""
+
+
+async def database(settings: Settings) -> tuple[bool, str, str]:
+    import psycopg
+
+    try:
+        async with await psycopg.AsyncConnection.connect(app_url(settings), connect_timeout=5) as connection:
+            row = await (await connection.execute("SHOW server_version_num")).fetchone()
+    except psycopg.Error:
+        fix = "Start Joule with `joule up`; with a server of your own, check JOULE_DATABASE_URL."
+        return False, "the database does not answer", fix
+    number = int(row[0]) if row else 0
+    found = f"PostgreSQL {number // 10000}.{number % 10000}"
+    return number >= 180000, found, "Use PostgreSQL 18 or newer."
+
+
+async def role(settings: Settings) -> tuple[bool, str, str]:
+    import psycopg
+
+    try:
+        async with await psycopg.AsyncConnection.connect(app_url(settings), connect_timeout=5) as connection:
+            row = await (await connection.execute(_ROLE)).fetchone()
+    except psycopg.Error:
+        return False, "not known: the database does not answer", "Mend the database first."
+    name, powerful, owned = row or ("?", True, 0)
+    if powerful:
+        return False, f"{name} can step round row-level security", _NARROW.format(name=name)
+    if owned:
+        return False, f"{name} owns {owned} tables", "Log in as a role that owns nothing; let another own the schema."
+    return True, f"{name} is bound by row-level security", ""
+
+
+_ROLE = (
+    "SELECT rolname, rolsuper OR rolbypassrls,"
+    " (SELECT count(*) FROM pg_class WHERE relowner = pg_roles.oid) FROM pg_roles WHERE rolname = current_user"
+)
+_NARROW = "As a superuser run: ALTER ROLE {name} NOSUPERUSER NOBYPASSRLS;"
+
+
+async def schema(settings: Settings) -> tuple[bool, str, str]:
+    from joule.database.engine import Database
+    from joule.database.migrate import check_schema, head
+
+    opened = Database(app_url(settings), pool_size=2)
+    try:
+        await check_schema(opened)
+    finally:
+        await opened.close()
+    return True, f"version {head()}", ""
+
+
+async def model(settings: Settings) -> tuple[bool, str, str]:
+    from joule.llm.providers.registry import chosen, open_model
+
+    choice = chosen(settings.llm)
+    if choice.is_offline:
+        return True, "the offline model; nothing leaves this machine", ""
+    host, _, port = open_model(settings.llm).recipient.partition(":")
+    try:
+        # Only a connection: nothing is sent, so that asking costs nothing and tells nobody anything.
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port or 443)), timeout=5)
+    except (OSError, TimeoutError):
+        return (
+            False,
+            f"{choice.provider} cannot be reached",
+            f"Allow connections to {host}, or set JOULE_MODEL=offline.",
+        )
+    writer.close()
+    return True, f"{choice.provider}:{choice.model} at {host}", ""
+
+
+async def worker(settings: Settings) -> tuple[bool, str, str]:
+    import psycopg
+
+    try:
+        async with await psycopg.AsyncConnection.connect(app_url(settings), connect_timeout=5) as connection:
+            row = await (await connection.execute(_WORKERS, [SILENT_AFTER])).fetchone()
+    except psycopg.Error:
+        return False, "not known: the database or its queue is not there", "Mend the database and the schema first."
+    count = row[0] if row else 0
+    return count > 0, f"{count} alive", "Start `joule up`, or `joule worker` beside your own server."
+
+
+_WORKERS = "SELECT count(*) FROM queue.procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %s)"
+
+CHECKS: Mapping[str, Check] = {
+    "python": python,
+    "settings": variables,
+    "home": home,
+    "disk": disk,
+    "keys": keys,
+    "database": database,
+    "role": role,
+    "schema": schema,
+    "model": model,
+    "worker": worker,
+}
