@@ -14,7 +14,7 @@ from joule.identity._sessions import Change
 from joule.identity.addresses import checked_address, checked_name
 from joule.identity.errors import AddressTaken, LastOwner, NotYours
 from joule.identity.permissions import governs
-from joule.identity.tables import EMAIL, NAME, PersonAddressRow, PersonRow
+from joule.identity.tables import EMAIL, NAME, OrganisationRow, PersonAddressRow, PersonRow
 from joule.kernel.action import Action
 from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, PersonId, new_id
@@ -66,7 +66,16 @@ async def role_now(session: WriteSession, action: Action[Any]) -> Role:
 
 
 async def governed(session: WriteSession, action: Action[Any], person: PersonId) -> PersonRow:
-    """The locked row of `person`, if whoever asks may govern them; else `NotYours`."""
+    """The locked row of `person`, if whoever asks may govern them; else `NotYours`.
+
+    Whoever governs in an organisation takes turns on its row: two owners who demote each other at the same moment
+    neither wait for each other for ever nor both succeed, for the second is no owner any more.
+    """
+    await session.execute(
+        select(col(OrganisationRow.org_id))
+        .where(col(OrganisationRow.org_id) == action.principal.org)
+        .with_for_update(key_share=True)
+    )
     role = await role_now(session, action)
     row = await locked(session, action.principal.org, person)
     if not governs(role, Role(row.role)):
@@ -83,10 +92,10 @@ async def themselves(session: WriteSession, action: Action[Any]) -> PersonRow:
 
 
 async def keep_an_owner(session: WriteSession, row: PersonRow) -> None:
-    """Raise `LastOwner` unless there is another active owner. Two owners who demote each other meet at the locks."""
+    """Raise `LastOwner` unless there is another active owner; `row` has come through `governed`."""
     if row.role != Role.OWNER:
         return
-    others = await session.scalars(
+    other = await session.scalar(
         select(col(PersonRow.id))
         .where(
             col(PersonRow.org_id) == row.org_id,
@@ -94,10 +103,9 @@ async def keep_an_owner(session: WriteSession, row: PersonRow) -> None:
             col(PersonRow.role) == Role.OWNER.value,
             col(PersonRow.status) == "active",
         )
-        .order_by(col(PersonRow.id))
-        .with_for_update(key_share=True)
+        .limit(1)
     )
-    if not others.all():
+    if other is None:
         raise LastOwner
 
 
