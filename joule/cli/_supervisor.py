@@ -12,11 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds between a death and the next start
-STEADY = 60.0  # a child that lived this long starts again without delay
-GRACE = 20.0  # seconds a child may take to end after it was asked to
-LOG_BYTES = 10 * 2**20
-
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
@@ -24,6 +19,17 @@ _libc = ctypes.CDLL(None)
 def _end_with_parent() -> None:
     # A supervisor that is killed outright cannot stop its children; the kernel does it.
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long things may take, in seconds, and how long a log may grow, in bytes."""
+
+    first_wait: float = 0.5  # between a death and the next start; doubles each time
+    longest_wait: float = 30.0
+    steady: float = 60.0  # a child that lived this long is taken for well again
+    grace: float = 20.0  # for a child to end after it was asked to
+    log_bytes: int = 10 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +45,10 @@ class Child:
 class Supervisor:
     """Runs `children` until `stop` is called."""
 
-    def __init__(self, *, children: Sequence[Child], say: Callable[[str], None]) -> None:
-        self._children, self._say = children, say
+    def __init__(
+        self, *, children: Sequence[Child], say: Callable[[str], None], patience: Patience | None = None
+    ) -> None:
+        self._children, self._say, self._patience = children, say, patience or Patience()
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -57,20 +65,20 @@ class Supervisor:
                 group.create_task(self._keep(child))
 
     async def _keep(self, child: Child) -> None:
-        wait = FIRST_WAIT
+        wait = self._patience.first_wait
         while not self.is_stopping:
             started = time.monotonic()
             code = await self._run_once(child)
             if self.is_stopping:
                 return
-            if time.monotonic() - started > STEADY:
-                wait = FIRST_WAIT
+            if time.monotonic() - started > self._patience.steady:
+                wait = self._patience.first_wait
             self._say(f"The {child.name} process ended (code {code}); starting it again. Its log: {child.log}")
             await self._pause(wait)
-            wait = min(wait * 2, LONGEST_WAIT)
+            wait = min(wait * 2, self._patience.longest_wait)
 
     async def _run_once(self, child: Child) -> int:
-        _make_room(child.log)
+        _make_room(child.log, self._patience.log_bytes)
         with child.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 *child.command,
@@ -87,9 +95,11 @@ class Supervisor:
             await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not ended.done():
                 process.terminate()
-                _, late = await asyncio.wait({ended}, timeout=GRACE)
+                _, late = await asyncio.wait({ended}, timeout=self._patience.grace)
                 if late:
-                    self._say(f"The {child.name} process did not end in {GRACE:.0f} seconds and was killed.")
+                    self._say(
+                        f"The {child.name} process did not end in {self._patience.grace:.0f} seconds and was killed."
+                    )
                     process.kill()
             return await ended
         finally:
@@ -104,9 +114,9 @@ class Supervisor:
             return
 
 
-def _make_room(log: Path) -> None:
+def _make_room(log: Path, most: int) -> None:
     """Logs end too: past its size a log moves aside, and the one before it goes."""
-    if log.exists() and log.stat().st_size > LOG_BYTES:
+    if log.exists() and log.stat().st_size > most:
         log.replace(log.with_suffix(".old"))
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from joule.cli import _supervisor
-from joule.cli._supervisor import Child, Supervisor, answers
+from joule.cli._supervisor import Child, Patience, Supervisor, answers
 
 
 @pytest.fixture
@@ -29,12 +28,9 @@ async def until_written(log: Path, text: str) -> str:
     return log.read_text()
 
 
-async def test_a_child_that_dies_is_started_again(
-    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_supervisor, "FIRST_WAIT", 0.01)
+async def test_a_child_that_dies_is_started_again(tmp_path: Path, said: list[str]) -> None:
     dying = child(tmp_path, "print('up'); raise SystemExit(3)")
-    supervisor = Supervisor(children=[dying], say=said.append)
+    supervisor = Supervisor(children=[dying], say=said.append, patience=Patience(first_wait=0.01))
     running = asyncio.create_task(supervisor.run())
 
     await until_written(dying.log, "up\nup\nup\n")
@@ -65,15 +61,12 @@ async def test_stopping_lets_every_child_end_by_itself(tmp_path: Path, said: lis
     assert said == []
 
 
-async def test_a_child_that_will_not_end_is_killed(
-    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_supervisor, "GRACE", 0.2)
+async def test_a_child_that_will_not_end_is_killed(tmp_path: Path, said: list[str]) -> None:
     script = (
         "import os, signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint(os.getpid())\ntime.sleep(60)"
     )
     stubborn = child(tmp_path, script)
-    supervisor = Supervisor(children=[stubborn], say=said.append)
+    supervisor = Supervisor(children=[stubborn], say=said.append, patience=Patience(grace=0.2))
     running = asyncio.create_task(supervisor.run())
     pid = int(await until_written(stubborn.log, "\n"))
 
@@ -107,13 +100,10 @@ async def test_children_end_when_the_supervisor_is_killed_outright(tmp_path: Pat
                 await asyncio.sleep(0.02)
 
 
-async def test_a_log_that_has_grown_moves_aside(
-    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_supervisor, "LOG_BYTES", 10)
+async def test_a_log_that_has_grown_moves_aside(tmp_path: Path, said: list[str]) -> None:
     printing = child(tmp_path, "print('new'); import time; time.sleep(60)")
     printing.log.write_text("old words, many of them")
-    supervisor = Supervisor(children=[printing], say=said.append)
+    supervisor = Supervisor(children=[printing], say=said.append, patience=Patience(log_bytes=10))
     running = asyncio.create_task(supervisor.run())
 
     assert await until_written(printing.log, "new") == "new\n"
