@@ -1,0 +1,14 @@
+"""The app people chat in: signing in, projects, conversations, files, memory, their own account."""
+
+from joule.web.chat import account, conversation, files, memory, projects, sending, signin, streaming
+
+routers = (
+    signin.router,
+    account.router,
+    projects.router,
+    conversation.router,
+    sending.router,
+    streaming.router,
+    files.router,
+    memory.router,
+)

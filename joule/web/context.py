@@ -1,0 +1,63 @@
+"""What the pages work with: the parts of the house they need, declared here, and what the web itself has made."""
+
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from joule.database.engine import Database
+from joule.identity.addresses import Addresses
+from joule.identity.lifetimes import Lifetimes
+from joule.identity.queries import Visitors
+from joule.kernel.action import Action
+from joule.kernel.clock import Clock
+from joule.kernel.settings import Settings
+from joule.vault.vault import Vault
+from joule.web.guards import Address
+from joule.web.markdown import Renderer
+from joule.web.rendering import Templates
+
+R = TypeVar("R")
+
+
+class Performs(Protocol):
+    """Does what a person asks for, through the gate."""
+
+    async def perform(self, action: Action[R]) -> R:
+        """Raises what the gate or the action raises."""
+        ...
+
+
+class House(Protocol):
+    """The house as its pages see it."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def database(self) -> Database: ...
+    @property
+    def vault(self) -> Vault: ...
+    @property
+    def commands(self) -> Performs: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Web:
+    """What every page may use."""
+
+    house: House
+    templates: Templates
+    markdown: Renderer
+    address: Address
+    visitors: Visitors
+    addresses: Addresses
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this process."""
+        return self.house.settings
+
+    @property
+    def lifetimes(self) -> Lifetimes:
+        """How long people stay signed in."""
+        return Lifetimes.of(self.house.settings.web)

@@ -1,0 +1,111 @@
+"""What stands around every page: the rail's lists, who is signed in, and which model answers."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from joule.database.engine import ReadSession
+from joule.identity import queries as people
+from joule.identity.permissions import Permission, allowed
+from joule.identity.queries import SignedInPerson
+from joule.kernel.errors import NotFound
+from joule.kernel.ids import ProjectId, ThreadId
+from joule.tasks import queries as tasks
+from joule.web.context import Web
+from memory import queries as memory
+
+SHOWN_THREADS = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """One line of a list in the rail."""
+
+    href: str
+    title: str
+    icon: str = ""
+    current: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shell:
+    """The frame of one page."""
+
+    person: str
+    organisation: str
+    role: str
+    model: str
+    offline: bool
+    may_chat: bool
+    places: tuple[Link, ...]
+    projects: tuple[Link, ...] = ()
+    project: Link | None = None
+    threads: tuple[Link, ...] = ()
+    query: str = ""
+
+
+_PLACES = (
+    ("/admin/members", "Members", "people", Permission.MEMBERS),
+    ("/admin/settings", "Settings", "gear", Permission.SETTINGS),
+    ("/admin/audit", "Audit log", "list", Permission.SETTINGS),
+    ("/support", "Support", "life", Permission.SUPPORT_TIMELINE),
+)
+
+
+async def shell_of(
+    web: Web,
+    session: ReadSession,
+    person: SignedInPerson,
+    *,
+    project: UUID | None = None,
+    thread: UUID | None = None,
+    at: str = "",
+    query: str = "",
+) -> Shell:
+    """The frame for `person`. Raises `NotFound` for a project that is not there. `at`: the place of this page."""
+    may_chat = allowed(person.role, Permission.CHAT)
+    projects = await memory.projects(session, web.house.vault, person.org) if may_chat else ()
+    links = tuple(
+        Link(href=f"/projects/{each.project}", title=each.title, current=each.project == project) for each in projects
+    )
+    current = next((each for each in links if each.current), None)
+    if project is not None and current is None:
+        raise NotFound("project")
+    threads: tuple[Link, ...] = ()
+    if project is not None:
+        threads = await _threads(web, session, person, ProjectId(project), thread)
+    return Shell(
+        person=person.name,
+        organisation=await people.organisation_name(session, web.house.vault, person.org),
+        role=person.role.value.capitalize(),
+        model=web.settings.llm.name,
+        offline=is_offline(web),
+        may_chat=may_chat,
+        places=tuple(
+            Link(href=href, title=title, icon=icon, current=href == at)
+            for href, title, icon, permission in _PLACES
+            if allowed(person.role, permission)
+        ),
+        projects=links,
+        project=current,
+        threads=threads,
+        query=query,
+    )
+
+
+def is_offline(web: Web) -> bool:
+    """Whether no provider is connected, so that the offline model answers."""
+    return web.settings.llm.name == "offline"
+
+
+async def _threads(
+    web: Web, session: ReadSession, person: SignedInPerson, project: ProjectId, thread: UUID | None
+) -> tuple[Link, ...]:
+    lines = await tasks.threads(session, web.house.vault, person.org, project, limit=SHOWN_THREADS)
+    return tuple(
+        Link(
+            href=f"/projects/{project}/threads/{ThreadId(each.thread)}",
+            title=each.title,
+            current=each.thread == thread,
+        )
+        for each in lines
+    )
