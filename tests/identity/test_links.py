@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ async def test_the_first_owner_signs_in_by_the_printed_link(room: Room) -> None:
 
 async def test_an_organisation_is_founded_once_and_by_the_server_alone(room: Room) -> None:
     founded = await room.found()
-    again = {"organisation_name": "Acme", "owner_name": "Olga", "owner_email": "o@acme.example"}
+    again: dict[str, Any] = {"organisation_name": "Acme", "owner_name": "Olga", "owner_email": "o@acme.example"}
 
     with pytest.raises(OrganisationExists):
         await room.perform(FoundOrganisation(principal=system(founded.org), **again))
