@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from joule.database.engine import WriteSession
 from joule.kernel.clock import Clock
+from joule.kernel.errors import Corrupt
 from joule.kernel.ids import OrgId, new_id
 from joule.vault import _store
 from joule.vault._store import Stored
@@ -149,6 +150,8 @@ class Vault:
         for stale in [other for other, (until, _) in self._unwrapped.items() if until <= now]:
             del self._unwrapped[stale]
         key = await self._wrapper.unwrap(row.wrapped, name[0])
+        if len(key) != KEY_BYTES:
+            raise Corrupt("a data key has the wrong length")
         self._unwrapped[name] = (now + self._lifetime, key)
         while len(self._unwrapped) > self._most:
             self._unwrapped.popitem(last=False)

@@ -1,11 +1,29 @@
-"""Stand-ins around real wrappers: one that counts, one that stops answering; and arithmetic for forging GCM."""
+"""Words sealed and opened in one line; stand-ins around real wrappers: one that counts, one that stops answering; and arithmetic for forging GCM."""
 
 import asyncio
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from joule.database.engine import Database
+from joule.kernel.ids import OrgId, new_id
 from joule.vault.errors import WrapperAway
+from joule.vault.vault import Vault
 from joule.vault.wrapper import KekName, KeyWrapper, WrapContext, WrappedKey
+
+ROW = new_id()
+
+
+async def sealed_by(vault: Vault, database: Database, org: OrgId, subject: str = "", *, words: str = "words") -> bytes:
+    """`words` sealed for (ROW, "body") in a transaction of its own; makes the first key."""
+    async with database.write(org) as session:
+        ring = await vault.keyring(session, org, subject, create=True)
+        return ring.seal_text(words, row=ROW, field="body")
+
+
+async def opened_by(vault: Vault, database: Database, org: OrgId, sealed: bytes, subject: str = "") -> str:
+    """What `sealed_by` sealed, opened in a transaction of its own."""
+    async with database.read(org) as session:
+        return (await vault.keyring(session, org, subject)).open_text(sealed, row=ROW, field="body")
 
 
 class Watched:

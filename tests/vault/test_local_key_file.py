@@ -74,7 +74,7 @@ async def test_a_file_opened_to_others_later_is_refused_at_its_next_use(path: Pa
     wrapper = LocalKeyFile.create(path)
     await wrapper.health()
 
-    path.chmod(0o644)
+    os.chmod(path, 0o644)
 
     with pytest.raises(KeyFileRefused):
         await wrapper.health()
@@ -82,7 +82,7 @@ async def test_a_file_opened_to_others_later_is_refused_at_its_next_use(path: Pa
 
 async def test_a_file_taken_away_later_is_refused_at_its_next_use(path: Path) -> None:
     wrapper = LocalKeyFile.create(path)
-    path.unlink()
+    os.unlink(path)
 
     with pytest.raises(KeyFileRefused):
         await wrapper.wrap(KEY, context())
@@ -210,7 +210,7 @@ async def test_after_a_rotation_old_wraps_open_and_new_ones_use_the_new_key_in_e
     assert await theirs.current() == await ours.current() == fresh
     for wrapper in (ours, theirs, LocalKeyFile(path)):
         assert await wrapper.unwrap(before, mine) == await wrapper.unwrap(after, mine) == KEY
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     assert os.listdir(path.parent) == ["kek.json"]
 
 
@@ -226,7 +226,7 @@ async def test_a_retired_key_opens_nothing_and_the_current_one_cannot_be_retired
 
     with pytest.raises(KeyFileRefused):
         await wrapper.unwrap(before, mine)
-    assert before.kek.kek_id not in path.read_text()
+    assert wrapper._keys.by_id.keys() == LocalKeyFile(path)._keys.by_id.keys() == {wrapper._keys.current}
 
 
 def test_a_key_file_cannot_be_shown_or_pickled(path: Path) -> None:

@@ -1,8 +1,8 @@
 """The vault over real rows: who gets which key, what is remembered, and what a missing key service does."""
 
 import asyncio
+import pickle
 from datetime import timedelta
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,33 +13,9 @@ from joule.database.engine import Database
 from joule.kernel.errors import Corrupt
 from joule.kernel.ids import OrgId, new_id
 from joule.vault.errors import NoKey, WrapperAway
-from joule.vault.local_key_file import LocalKeyFile
 from joule.vault.vault import Vault
 from tests.support.clock import StoppedClock
-from tests.vault.support import Watched
-
-ROW = new_id()
-
-
-@pytest.fixture
-def wrapper(tmp_path: Path) -> Watched:
-    return Watched(LocalKeyFile.create(tmp_path / "keys" / "kek.json"))
-
-
-@pytest.fixture
-def vault(wrapper: Watched, clock: StoppedClock) -> Vault:
-    return Vault(wrapper=wrapper, clock=clock, environment="test", cache_seconds=60)
-
-
-async def sealed_by(vault: Vault, database: Database, org: OrgId, subject: str = "", *, words: str = "words") -> bytes:
-    async with database.write(org) as session:
-        ring = await vault.keyring(session, org, subject, create=True)
-        return ring.seal_text(words, row=ROW, field="body")
-
-
-async def opened_by(vault: Vault, database: Database, org: OrgId, sealed: bytes, subject: str = "") -> str:
-    async with database.read(org) as session:
-        return (await vault.keyring(session, org, subject)).open_text(sealed, row=ROW, field="body")
+from tests.vault.support import ROW, Watched, opened_by, sealed_by
 
 
 async def test_what_one_process_seals_another_opens(
@@ -156,10 +132,13 @@ async def test_many_who_need_the_first_key_at_once_get_the_same(
 async def test_a_key_made_in_a_transaction_that_fails_was_never_made(
     vault: Vault, database: Database, org: OrgId
 ) -> None:
-    with pytest.raises(RuntimeError):
+    async def interrupted() -> None:
         async with database.write(org) as session:
             await vault.keyring(session, org, create=True)
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await interrupted()
 
     async with database.read(org) as session:
         with pytest.raises(NoKey):
@@ -246,8 +225,6 @@ async def test_the_application_cannot_delete_a_key_or_make_it_anothers(
 
 
 def test_a_vault_cannot_be_shown_or_pickled(vault: Vault) -> None:
-    import pickle
-
     assert repr(vault) == "<Vault of test>"
     with pytest.raises(TypeError):
         pickle.dumps(vault)
