@@ -41,6 +41,7 @@ class Recording:
     steps: dict[str, Step] = field(default_factory=dict)
     started: Entry | None = None
     ended: Entry | None = None
+    texts: dict[str, list[str]] = field(default_factory=dict)  # shown while a call worked, in this attempt
 
     def take(self, entry: Entry) -> None:
         """Count one more row in."""
@@ -48,6 +49,10 @@ class Recording:
             self.started = entry
         elif entry.kind is Kind.TASK_ENDED:
             self.ended = entry
+        elif entry.kind is Kind.TASK_RESUMED:
+            self.texts.clear()
+        elif entry.kind is Kind.TEXT and entry.call is not None:
+            self.texts.setdefault(entry.call, []).append(str(entry.content.get("text", "")))
         elif entry.call is not None:
             step = self.steps.setdefault(entry.call, Step())
             if entry.kind in _ENDS:
@@ -56,6 +61,11 @@ class Recording:
                 step.intent = entry
             elif entry.kind is Kind.ASKED:
                 step.asked = entry
+
+    def unfinished_text(self) -> str:
+        """What was shown of an answer that has no end yet."""
+        open_calls = [call for call in self.texts if self.step(call).end is None]
+        return "".join(self.texts[open_calls[-1]]) if open_calls else ""
 
     def step(self, call: str) -> Step:
         """What is recorded of `call`; an empty step when nothing is."""

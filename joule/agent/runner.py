@@ -1,0 +1,123 @@
+"""Runs one claimed task from its start, over its journal: the first run, a resumed one and a rescued one alike.
+
+What is on record is not done again. The run ends with a row that says how, or leaves none when it could not write it.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from joule.agent import graph, prompts, tools
+from joule.agent.context import opening
+from joule.agent.graph import Run, State
+from joule.agent.limits import Limits
+from joule.agent.task import Claim, End, Exchange, Outcome, done, failed, stopped, waiting
+from joule.agent.tools import Bench
+from joule.database.errors import DatabaseAway
+from joule.governance.gate import Gate
+from joule.kernel.errors import ApprovalNeeded, Fenced, JouleError, JournalDown, LimitReached, Stopped
+from joule.kernel.ids import TaskId
+from joule.kernel.settings import TaskSettings
+from traces.journal import TaskJournal
+from traces.opening import Journals
+from traces.recording import Entry
+from traces.records import Kind
+
+
+class Runner:
+    """The agent, as a worker uses it."""
+
+    def __init__(self, *, gate: Gate, journals: Journals, settings: TaskSettings, retention: str) -> None:
+        self._gate, self._journals, self._settings, self._retention = gate, journals, settings, retention
+
+    async def run(self, claim: Claim) -> Outcome:
+        """Run one attempt. Raises `Fenced`, `JournalDown` or `DatabaseAway` when it could not be written how it ended."""
+        journal = await self._journals.open(claim.org, claim.task, attempt=claim.attempt, retention=self._retention)
+        if journal.recording.ended is not None:
+            return _as_recorded(journal.recording.ended)
+        started = self._start(journal, claim)
+        try:
+            async with asyncio.timeout(self._settings.max_seconds):
+                answer = await self._work(journal, claim, started)
+        except (Fenced, JournalDown, DatabaseAway):
+            raise
+        except ApprovalNeeded:
+            await journal.write(Kind.TASK_PAUSED, attrs={"outcome": "waiting"})
+            return waiting()
+        except Stopped:
+            return await self._end(journal, stopped(journal.recording.unfinished_text() or None))
+        except TimeoutError:
+            problem: JouleError = LimitReached("seconds", self._settings.max_seconds)
+            return await self._end(journal, self._failed(journal, problem))
+        except JouleError as problem:
+            return await self._end(journal, self._failed(journal, problem), problem)
+        return await self._end(journal, done(answer))
+
+    async def _work(self, journal: TaskJournal, claim: Claim, started: Mapping[str, Any]) -> str:
+        history = [
+            Exchange(task=TaskId(each["task"]), request=each["request"], answer=each["answer"])
+            for each in started["history"]
+        ]
+        words = "\n".join([*(each.request for each in history), started["request"]])
+        bench = Bench(
+            gate=self._gate.over(journal, words=words, stop=claim.stop),
+            principal=claim.principal,
+            project=claim.project,
+            label=claim.label,
+            loop=asyncio.get_running_loop(),
+        )
+        run = Run(bench=bench, tools=tools.stubs(bench), specs=tools.specs(), limits=Limits(self._settings))
+        messages = await opening(bench, request=started["request"], history=history)
+        state: State = {"messages": messages, "step": 0, "last": None}
+        final = await graph.compiled().ainvoke(
+            state, context=run, config={"recursion_limit": 2 * self._settings.max_steps + 5}
+        )
+        last = final["last"]
+        return "" if last is None else str(last.text)
+
+    def _start(self, journal: TaskJournal, claim: Claim) -> Mapping[str, Any]:
+        """What the task began with: as recorded if it began before, else what it is claimed with now."""
+        if journal.recording.started is not None:
+            journal.note(Kind.TASK_RESUMED, attrs={"attempt": claim.attempt})
+            return journal.recording.started.content
+        content = {
+            "request": claim.request,
+            "history": [
+                {"task": str(each.task), "request": each.request, "answer": each.answer} for each in claim.history
+            ],
+        }
+        journal.note(
+            Kind.TASK_STARTED,
+            attrs={
+                "task_kind": "chat",
+                "attempt": claim.attempt,
+                "thread": str(claim.thread),
+                "project": str(claim.project),
+                "person": str(claim.principal.person),
+                "code_version": f"v{version('joule-agent')}",
+                "graph": graph.digest(),
+                "prompt": prompts.digest(),
+                "tools": tools.digest(),
+                "bundle": self._gate.policy.digest,
+            },
+            content=content,
+        )
+        return content
+
+    def _failed(self, journal: TaskJournal, problem: JouleError) -> Outcome:
+        code = getattr(problem, "recorded_code", problem.code)
+        return failed(code, answer=journal.recording.unfinished_text() or None)
+
+    async def _end(self, journal: TaskJournal, outcome: Outcome, problem: JouleError | None = None) -> Outcome:
+        content: dict[str, Any] = {"answer": outcome.answer or ""}
+        if problem is not None:
+            content["error"] = {"message": str(problem), "advice": problem.advice()}
+        attrs = {"outcome": outcome.end.value, **({"code": outcome.code} if outcome.code else {})}
+        await journal.write(Kind.TASK_ENDED, attrs=attrs, content=content)
+        return outcome
+
+
+def _as_recorded(ended: Entry) -> Outcome:
+    answer = ended.content.get("answer") or None
+    return Outcome(end=End(ended.attrs["outcome"]), answer=answer, code=ended.attrs.get("code"))

@@ -1,0 +1,140 @@
+"""The tools offered to the model: a name, a schema and a way to the gate.
+
+A stub holds no implementation and no credential. However it is called (by the graph, from inside another tool, from a
+custom node, straight through `_run`), all it can do is describe an action and ask the gate.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from langchain_core.tools import BaseTool
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
+
+from joule.agent._arguments import TOOLS, Arguments
+from joule.governance.gate import TaskGate
+from joule.kernel.action import Action, result_codec
+from joule.kernel.errors import Invalid, Refused
+from joule.kernel.ids import ProjectId
+from joule.kernel.label import Label
+from joule.kernel.principal import Principal
+from joule.llm.actions import ToolSpec, canonical_json
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """What the stubs of one task share: the gate, for whom and where, and the label of all that was read so far."""
+
+    gate: TaskGate
+    principal: Principal
+    project: ProjectId
+    label: Label
+    loop: asyncio.AbstractEventLoop
+    loose_calls: int = 0
+
+    def next_loose_call(self) -> str:
+        """A key for a call that does not come from the graph: still decided, still journalled."""
+        self.loose_calls += 1
+        return f"act/loose/{self.loose_calls}"
+
+
+class ToolStub(BaseTool):
+    """A tool as the model sees it, and as anything else that gets hold of it sees it: a question to the gate."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+    args_schema: type[BaseModel]
+    action: Callable[[Any, dict[str, Any]], Action[Any]]
+    _bench: Bench = PrivateAttr()
+
+    def __init__(self, *, bench: Bench, **fields: Any) -> None:
+        super().__init__(**fields)
+        self._bench = bench
+
+    async def use(self, arguments: dict[str, Any], *, call: str, label: Label | None = None) -> str:
+        """Ask the gate for what `arguments` describe. The result as the model sees it; raises what the gate raises.
+
+        `label` is that of all the model had read when it wrote the arguments.
+        """
+        try:
+            given = self.args_schema.model_validate(arguments)
+        except ValidationError as problem:
+            where = ", ".join(".".join(map(str, each["loc"])) or "arguments" for each in problem.errors())
+            raise Invalid(
+                f"the arguments of {self.name} do not fit: {where}", advice="Call it again as its schema says."
+            ) from None
+        bench = self._bench
+        shared = {"principal": bench.principal, "project": bench.project, "label": label or bench.label}
+        action = self.action(given, shared)
+        result = await bench.gate.perform(action, call=call, tool=self.name)
+        read = getattr(result, "label", None)
+        if isinstance(read, Label):
+            bench.label = bench.label.join(read)
+        return shown(action, result)
+
+    async def _arun(self, **arguments: Any) -> str:
+        return await self.use(arguments, call=self._bench.next_loose_call())
+
+    def _run(self, **arguments: Any) -> str:
+        if asyncio._get_running_loop() is self._bench.loop:
+            raise Refused(self.name, reason="a tool is awaited, never called in passing")
+        return asyncio.run_coroutine_threadsafe(self._arun(**arguments), self._bench.loop).result()
+
+
+def stubs(bench: Bench) -> dict[str, ToolStub]:
+    """The tools of one task, by name."""
+    return {
+        each.name: ToolStub(
+            bench=bench,
+            name=each.name,
+            description=each.description,
+            args_schema=each.arguments,
+            action=each.action,
+        )
+        for each in TOOLS
+    }
+
+
+@cache
+def specs() -> tuple[ToolSpec, ...]:
+    """The tools as every model is told of them, in a fixed order."""
+    return tuple(
+        ToolSpec(name=each.name, description=each.description, parameters=canonical_json(_schema(each.arguments)))
+        for each in TOOLS
+    )
+
+
+@cache
+def digest() -> str:
+    """The version of the tools, recorded with each task."""
+    told = canonical_json([[each.name, each.description, each.parameters] for each in specs()])
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def shown(action: Action[Any], result: Any) -> str:
+    """A result as the model sees it: JSON text, with one word on trust in place of full labels."""
+    data = _without_labels(result_codec(type(action)).dump_python(result, mode="json"))
+    label = getattr(result, "label", None)
+    if isinstance(data, dict) and isinstance(label, Label):
+        data["trust"] = label.integrity.value
+    return json.dumps(data, ensure_ascii=False)
+
+
+def _schema(arguments: type[Arguments]) -> dict[str, Any]:
+    schema = arguments.model_json_schema()
+    for each in ("title", "description"):
+        schema.pop(each, None)
+    for each in schema.get("properties", {}).values():
+        each.pop("title", None)
+    return schema
+
+
+def _without_labels(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {name: _without_labels(value) for name, value in data.items() if name != "label"}
+    if isinstance(data, list):
+        return [_without_labels(each) for each in data]
+    return data
