@@ -7,6 +7,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
@@ -53,7 +54,7 @@ def read(text: str) -> Table:
 
 def delimiter_of(text: str) -> str:
     """The sign between cells: the one that makes most rows as wide as the first."""
-    best = max((_shape(text, delimiter) + (-place,), delimiter) for place, delimiter in enumerate(DELIMITERS))
+    best = max(((*_shape(text, delimiter), -place), delimiter) for place, delimiter in enumerate(DELIMITERS))
     return best[1]
 
 
@@ -100,10 +101,8 @@ def _sample(text: str, delimiter: str) -> list[list[str]]:
         head = head[: head.rfind("\n") + 1] or head
     reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
     rows: list[list[str]] = []
-    try:
+    with suppress(csv.Error):  # what was read so far is enough to tell
         rows.extend(row for row in islice(reader, _SAMPLE_ROWS) if row)
-    except csv.Error:
-        pass  # what was read so far is enough to tell
     return rows
 
 

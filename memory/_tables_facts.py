@@ -11,9 +11,10 @@ from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from itertools import islice
 from re import compile as pattern
 
+from joule.kernel.errors import Invalid
 from memory._delimited import Table
 from memory._numerals import Mark, decimal_mark, is_missing, numeral
-from memory.errors import Invalid, NoSuchColumn
+from memory.errors import NoSuchColumn
 from memory.results import ColumnFacts, GroupFacts, Measure
 
 MAX_COLUMNS = 40  # described at once
