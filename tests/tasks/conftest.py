@@ -87,7 +87,7 @@ class Desk:
     async def until(self, task: TaskId, *states: State, seconds: float = 20) -> TaskView:
         """The task, once it stands in one of `states`."""
         async with asyncio.timeout(seconds):
-            while (view := await self.see(task)).facts.state not in states:  # noqa: ASYNC110  two processes
+            while (view := await self.see(task)).facts.state not in states:
                 await asyncio.sleep(0.02)
         return view
 

@@ -110,5 +110,9 @@ async def test_no_task_is_lost_when_workers_are_killed_again_and_again(desk, pro
 
 async def written(path: Path, lines: int) -> None:
     async with asyncio.timeout(20):
-        while not path.exists() or len(path.read_text().split()) < lines:
+        while lines_of(path) < lines:
             await asyncio.sleep(0.02)
+
+
+def lines_of(path: Path) -> int:
+    return len(path.read_text().split()) if path.exists() else 0

@@ -44,7 +44,7 @@ async def main(url: str, key_file: str, stalled: float) -> None:
     database = Database(url, pool_size=5)
     worker = Worker(
         database=database,
-        vault=Vault(wrapper=LocalKeyFile.load(Path(key_file)), clock=clock, environment="test", cache_seconds=60),
+        vault=Vault(wrapper=LocalKeyFile(Path(key_file)), clock=clock, environment="test", cache_seconds=60),
         clock=clock,
         dispatcher=Queue(),
         serving=ProcrastinateServing(
