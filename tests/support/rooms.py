@@ -1,0 +1,23 @@
+"""The tables of every room, gathered here because no room may import them all."""
+
+from importlib import import_module
+
+from sqlalchemy import MetaData
+from sqlmodel import SQLModel
+
+ROOMS = (
+    "joule.vault",
+    "traces",
+    "joule.identity",
+    "memory",
+    "joule.llm",
+    "joule.governance",
+    "joule.tasks",
+)
+
+
+def all_tables() -> MetaData:
+    """The metadata that the migrated schema must equal."""
+    for room in ROOMS:
+        import_module(f"{room}.tables")
+    return SQLModel.metadata
