@@ -5,6 +5,7 @@ Whoever changes what a person may do locks their row first, and their sessions a
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
 from sqlmodel import col
@@ -112,8 +113,7 @@ async def keep_an_owner(session: WriteSession, row: PersonRow) -> None:
 async def add(change: Change, keyring: Keyring, newcomer: Newcomer) -> PersonId:
     """Add a person who has yet to sign in. Raises `DetailUnfit` or `AddressTaken`."""
     name, email = checked_name(newcomer.name), checked_address(newcomer.email)
-    if await _is_taken(change, newcomer.address_key):
-        raise AddressTaken
+    await _claim(change, newcomer.address_key)
     person = PersonId(new_id())
     change.session.add(
         PersonRow(
@@ -148,6 +148,19 @@ async def store_password(change: Change, row: PersonRow, encoded: str | None) ->
         update(PersonAddressRow)
         .where(col(PersonAddressRow.org_id) == change.org, col(PersonAddressRow.person_id) == row.id)
         .values(with_password=encoded is not None, decision_id=change.decision)
+    )
+    await change.session.flush()
+
+
+async def move(change: Change, keyring: Keyring, row: PersonRow, *, email: str, address_key: bytes) -> None:
+    """Give a person another address. Raises `DetailUnfit` or `AddressTaken`."""
+    address = checked_address(email)
+    await _claim(change, address_key, by=row.id)
+    row.email, row.decision_id = keyring.seal_text(address, row=row.id, field=EMAIL), change.decision
+    await change.session.execute(
+        update(PersonAddressRow)
+        .where(col(PersonAddressRow.org_id) == change.org, col(PersonAddressRow.person_id) == row.id)
+        .values(address_key=address_key, decision_id=change.decision)
     )
     await change.session.flush()
 
@@ -190,16 +203,16 @@ async def with_address(session: WriteSession, org: OrgId, address_key: bytes) ->
     return person
 
 
-async def _is_taken(change: Change, address_key: bytes) -> bool:
-    # Two invitations of one address at the same moment take turns, so that the second is told in words.
+async def _claim(change: Change, address_key: bytes, *, by: UUID | None = None) -> None:
+    """Raise `AddressTaken` if anybody but `by` has the address in this organisation."""
+    # Two who claim one address at the same moment take turns, so that the second is told in words.
     await change.session.execute(
         select(func.pg_advisory_xact_lock(int.from_bytes(address_key[:8], "big", signed=True)))
     )
-    return (
-        await change.session.scalar(
-            select(col(PersonAddressRow.person_id)).where(
-                col(PersonAddressRow.org_id) == change.org, col(PersonAddressRow.address_key) == address_key
-            )
+    holder = await change.session.scalar(
+        select(col(PersonAddressRow.person_id)).where(
+            col(PersonAddressRow.org_id) == change.org, col(PersonAddressRow.address_key) == address_key
         )
-        is not None
     )
+    if holder is not None and holder != by:
+        raise AddressTaken

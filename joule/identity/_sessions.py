@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from joule.database.engine import WriteSession
 from joule.identity import tokens
-from joule.identity.actions import AgentFamily, Secret, SignedIn, SignInLink
+from joule.identity.actions import AgentFamily, SignedIn, SignInLink
 from joule.identity.lifetimes import Lifetimes
 from joule.identity.tables import SignInLinkRow, WebSessionRow
 from joule.identity.tokens import Kind, Token
@@ -78,11 +78,10 @@ async def end_all_of(change: Change, person: PersonId, *, but: UUID | None = Non
     return await end(change, mine if but is None else and_(mine, col(WebSessionRow.id) != but))
 
 
-async def end_presented(change: Change, token: Secret | None) -> None:
-    """End the session whose token the browser brought along to a sign-in, if it is one of this organisation."""
-    brought = None if token is None else tokens.read(token, Kind.SESSION)
-    if brought is not None and brought.org == change.org:
-        await end(change, col(WebSessionRow.token_key) == brought.key)
+async def end_replaced(change: Change, brought: UUID | None) -> None:
+    """End the session the browser brought along to a sign-in, so that nobody who planted it is signed in by it."""
+    if brought is not None:
+        await end(change, col(WebSessionRow.id) == brought)
 
 
 async def make_link(change: Change, person: PersonId, *, good_for: timedelta) -> SignInLink:

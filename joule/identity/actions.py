@@ -91,6 +91,13 @@ class PersonChanged:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OrganisationChanged:
+    """The organisation is now as asked."""
+
+    org: OrgId
+
+
+@dataclass(frozen=True, kw_only=True)
 class FoundOrganisation(Action[Founded]):
     """Make the organisation of the principal, which must not exist yet, and its first owner. System only."""
 
@@ -121,7 +128,7 @@ class IssueSignInLink(Action[SignInLink]):
 
 @dataclass(frozen=True, kw_only=True)
 class SignInWithLink(Action[SignedIn]):
-    """Use up a link for a fresh session. `replaces` is the cookie the browser brought along; its session ends."""
+    """Use up a link for a fresh session. `replaces` is the session the browser brought along; it ends."""
 
     name: ClassVar[str] = "identity.sign_in_with_link"
     effect: ClassVar[Effect] = Effect.ACCESS
@@ -129,7 +136,7 @@ class SignInWithLink(Action[SignedIn]):
 
     token: Secret = content()  # noqa: RUF009 - a field
     agent: AgentFamily = AgentFamily.OTHER
-    replaces: Secret | None = None
+    replaces: UUID | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +150,7 @@ class SignInWithPassword(Action[SignedIn]):
     email: str
     password: Secret = content()  # noqa: RUF009 - a field
     agent: AgentFamily = AgentFamily.OTHER
-    replaces: Secret | None = None
+    replaces: UUID | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,3 +262,30 @@ class RenamePerson(Action[PersonChanged]):
     idempotent: ClassVar[bool] = True
 
     person_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeAddress(Action[PersonChanged]):
+    """Change the e-mail address one signs in by, under the same proof as a new password. Every other session ends."""
+
+    name: ClassVar[str] = "identity.change_address"
+    effect: ClassVar[Effect] = Effect.ACCESS
+    purpose: ClassVar[Purpose] = Purpose.SECURITY
+
+    email: str
+    current: Secret | None = None
+    keep: UUID | None = None
+
+    def relevant(self) -> dict[str, str]:
+        return {"email": self.email}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenameOrganisation(Action[OrganisationChanged]):
+    """Change the organisation's name."""
+
+    name: ClassVar[str] = "identity.rename_organisation"
+    effect: ClassVar[Effect] = Effect.WRITE
+    idempotent: ClassVar[bool] = True
+
+    organisation_name: str

@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
 from sqlmodel import col
 
 from joule.database.engine import Database, WriteSession
 from joule.identity import _people, _sessions, tokens, upkeep
 from joule.identity._people import Newcomer
+from joule.identity._proof import Proof
 from joule.identity._sessions import Change
 from joule.identity._throttle import Throttle
 from joule.identity.actions import (
+    ChangeAddress,
     ChangeRole,
     DeactivatePerson,
     EndAllSessions,
@@ -26,7 +27,9 @@ from joule.identity.actions import (
     Invited,
     InvitePerson,
     IssueSignInLink,
+    OrganisationChanged,
     PersonChanged,
+    RenameOrganisation,
     RenamePerson,
     SessionsEnded,
     SetPassword,
@@ -41,7 +44,7 @@ from joule.identity.deployment import DEPLOYMENT
 from joule.identity.errors import LinkUnusable, NotYours, OrganisationExists, SignInFailed
 from joule.identity.lifetimes import Lifetimes
 from joule.identity.passwords import Passwords, check_fit
-from joule.identity.permissions import governs
+from joule.identity.permissions import Permission, allowed, governs
 from joule.identity.tables import EMAIL, NAME, ORGANISATION, OrganisationRow, PersonRow, WebSessionRow
 from joule.identity.tokens import Kind
 from joule.kernel.action import Action
@@ -56,7 +59,6 @@ from joule.vault.vault import Vault
 LINK_FROM_THE_SERVER = timedelta(minutes=60)
 LINK_FROM_A_COLLEAGUE = timedelta(minutes=15)
 LINK_OF_AN_INVITATION = timedelta(days=3)
-PROVEN_BY_LINK = timedelta(minutes=15)  # how long a link stands in for the password it is meant to replace
 
 
 class IdentityHandler:
@@ -80,6 +82,7 @@ class IdentityHandler:
         self._passwords = passwords
         self._lifetimes = lifetimes
         self._throttle = Throttle(database=database, clock=clock)
+        self._proof = Proof(passwords=passwords, throttle=self._throttle)
 
     def methods(self) -> Mapping[type[Action[Any]], Method]:
         return {
@@ -95,6 +98,8 @@ class IdentityHandler:
             ChangeRole: self.change_role,
             DeactivatePerson: self.deactivate_person,
             RenamePerson: self.rename_person,
+            ChangeAddress: self.change_address,
+            RenameOrganisation: self.rename_organisation,
         }
 
     async def found_organisation(self, permit: Permit, action: FoundOrganisation, session: WriteSession) -> Founded:
@@ -139,7 +144,7 @@ class IdentityHandler:
             raise LinkUnusable
         if person.status == "invited":
             person.status, person.decision_id = "active", change.decision
-        await _sessions.end_presented(change, action.replaces)
+        await _sessions.end_replaced(change, action.replaces)
         await upkeep.forget_ended(session, change.org, now=change.now)
         return await _sessions.begin(change, whose, by="link", agent=action.agent, lifetimes=self._lifetimes)
 
@@ -162,7 +167,7 @@ class IdentityHandler:
             if self._passwords.is_outdated(stored):
                 await _people.store_password(change, person, await self._passwords.hash(action.password))
             await self._throttle.forgive(key)
-        await _sessions.end_presented(change, action.replaces)
+        await _sessions.end_replaced(change, action.replaces)
         await upkeep.forget_ended(session, change.org, now=change.now)
         return await _sessions.begin(
             change, PersonId(person.id), by="password", agent=action.agent, lifetimes=self._lifetimes
@@ -204,8 +209,7 @@ class IdentityHandler:
         change = self._change(permit, action, session)
         async with self._passwords.turn():
             person = await _people.themselves(session, action)
-            if person.password_hash is not None and not await self._came_by_link(change, action, person):
-                await self._prove(change, action, person)
+            await self._proof.demand(change, person, current=action.current, keep=action.keep)
             keyring = await self._vault.keyring(session, change.org)
             name = keyring.open_text(person.name, row=person.id, field=NAME)
             email = keyring.open_text(person.email, row=person.id, field=EMAIL)
@@ -258,6 +262,34 @@ class IdentityHandler:
         await session.flush()
         return PersonChanged(person=PersonId(person.id))
 
+    async def change_address(self, permit: Permit, action: ChangeAddress, session: WriteSession) -> PersonChanged:
+        self._admission.admit(permit, action)
+        change = self._change(permit, action, session)
+        async with self._passwords.turn():
+            person = await _people.themselves(session, action)
+            await self._proof.demand(change, person, current=action.current, keep=action.keep)
+            key = await self._addresses.key_of(action.email)
+        keyring = await self._vault.keyring(session, change.org)
+        await _people.move(change, keyring, person, email=action.email, address_key=key)
+        ended = await _sessions.end_all_of(change, PersonId(person.id), but=action.keep)
+        return PersonChanged(person=PersonId(person.id), sessions_ended=ended)
+
+    async def rename_organisation(
+        self, permit: Permit, action: RenameOrganisation, session: WriteSession
+    ) -> OrganisationChanged:
+        self._admission.admit(permit, action)
+        if not allowed(await _people.role_now(session, action), Permission.SETTINGS):
+            raise NotYours(action.name)
+        org = action.principal.org
+        row = await session.get(OrganisationRow, org, with_for_update={"key_share": True})
+        if row is None:
+            raise NotFound("organisation")
+        keyring = await self._vault.keyring(session, org)
+        row.name = keyring.seal_text(checked_name(action.organisation_name), row=org, field=ORGANISATION)
+        row.decision_id = permit.decision
+        await session.flush()
+        return OrganisationChanged(org=org)
+
     def _change(self, permit: Permit, action: Action[Any], session: WriteSession) -> Change:
         return Change(session=session, org=action.principal.org, decision=permit.decision, now=self._clock.now())
 
@@ -266,24 +298,3 @@ class IdentityHandler:
             return await _people.locked(session, change.org, whose)
         except NotFound:
             return None
-
-    async def _came_by_link(self, change: Change, action: SetPassword, person: PersonRow) -> bool:
-        opened_at = await change.session.scalar(
-            select(col(WebSessionRow.created_at)).where(
-                col(WebSessionRow.org_id) == change.org,
-                col(WebSessionRow.id) == action.keep,
-                col(WebSessionRow.person_id) == person.id,
-                col(WebSessionRow.opened_by) == "link",
-                col(WebSessionRow.revoked_at).is_(None),
-            )
-        )
-        return opened_at is not None and change.now - opened_at < PROVEN_BY_LINK
-
-    async def _prove(self, change: Change, action: SetPassword, person: PersonRow) -> None:
-        key = await _people.address_key_of(change.session, person)
-        if key is None or action.current is None:
-            raise SignInFailed
-        await self._throttle.count(key, decision=change.decision)
-        if not await self._passwords.matches(person.password_hash, action.current):
-            raise SignInFailed
-        await self._throttle.forgive(key)

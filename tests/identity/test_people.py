@@ -6,21 +6,24 @@ import pytest
 
 from joule.identity import queries
 from joule.identity.actions import (
+    ChangeAddress,
     ChangeRole,
     DeactivatePerson,
     EndAllSessions,
     InvitePerson,
     IssueSignInLink,
+    RenameOrganisation,
     RenamePerson,
+    Secret,
     SignInWithLink,
 )
 from joule.identity.deployment import DEPLOYMENT
-from joule.identity.errors import AddressTaken, DetailUnfit, LastOwner, NotYours
+from joule.identity.errors import AddressTaken, DetailUnfit, LastOwner, NotYours, SignInFailed
 from joule.identity.queries import SignedInPerson
 from joule.kernel.action import Action
 from joule.kernel.errors import NotFound
 from joule.kernel.principal import Principal, Role, Via
-from tests.identity.conftest import Room, anonymous, system
+from tests.identity.conftest import PASSWORD, Room, anonymous, system
 
 
 async def test_an_invited_person_is_a_member_from_their_first_sign_in(room: Room) -> None:
@@ -211,3 +214,42 @@ async def test_the_server_finds_its_organisations_and_whom_to_print_a_link_for(r
 
     assert set(known) == {first.org, second.org}
     assert (name, owner) == ("Other", second.person)
+
+
+async def test_people_move_to_another_address_and_sign_in_by_it(room: Room) -> None:
+    owner = await room.owner()
+    await room.join(owner, Role.MEMBER, "mia@acme.example")
+    await room.give_password(owner)
+    found = await room.visit(await room.by_password("olga@acme.example"))
+
+    with pytest.raises(SignInFailed):  # an open browser is no proof
+        await room.perform(ChangeAddress(principal=found.principal, email="new@acme.example", keep=found.session))
+    for email, refusal in (("MIA@acme.example", AddressTaken), ("nothing", DetailUnfit)):
+        with pytest.raises(refusal):
+            await room.perform(
+                ChangeAddress(principal=found.principal, email=email, current=Secret(PASSWORD), keep=found.session)
+            )
+    changed = await room.perform(
+        ChangeAddress(principal=found.principal, email="new@acme.example", current=Secret(PASSWORD), keep=found.session)
+    )
+
+    assert changed.sessions_ended == 1
+    assert (await room.people(owner.org))[0].email == "new@acme.example"
+    assert (await room.visit(await room.by_password("new@acme.example"))).person == owner.person
+    with pytest.raises(SignInFailed):
+        await room.by_password("olga@acme.example")
+
+
+async def test_owners_and_admins_rename_the_organisation_and_nobody_else(room: Room) -> None:
+    owner = await room.owner()
+    for role, may in ((Role.ADMIN, True), (Role.MEMBER, False), (Role.SUPPORT, False)):
+        person = await room.join(owner, role, f"{role.value}@acme.example")
+        action = RenameOrganisation(principal=person.principal, organisation_name=f"Acme by {role.value}")
+        if may:
+            await room.perform(action)
+        else:
+            with pytest.raises(NotYours):
+                await room.perform(action)
+
+    async with room.database.read(owner.org) as session:
+        assert await queries.organisation_name(session, room.vault, owner.org) == "Acme by admin"

@@ -65,7 +65,9 @@ async def test_signing_in_ends_the_session_the_browser_brought(room: Room) -> No
     link = await room.link(founded.org, founded.person)
 
     fresh = await room.perform(
-        SignInWithLink(principal=anonymous(founded.org), token=link, replaces=planted.token, agent=AgentFamily.FIREFOX)
+        SignInWithLink(
+            principal=anonymous(founded.org), token=link, replaces=planted.session, agent=AgentFamily.FIREFOX
+        )
     )
 
     assert fresh.token.get_secret_value() != planted.token.get_secret_value()
