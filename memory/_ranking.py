@@ -18,16 +18,16 @@ _LEAST_LETTERS = 3
 _RANK = text(
     """
     WITH wish AS (
-        SELECT websearch_to_tsquery('english', :query) AS every,
+        SELECT websearch_to_tsquery('english', :query) AS all_words,
                (SELECT string_agg(quote_literal(lexeme), ' | ')::tsquery
-                  FROM unnest(to_tsvector('english', :query))) AS some
+                  FROM unnest(to_tsvector('english', :query))) AS any_word
     ), given AS (
         SELECT place, to_tsvector('english', words) AS words
           FROM unnest(:places, :texts) AS given (place, words)
     )
-    SELECT place, (words @@ every)::int + ts_rank(words, some) AS score
+    SELECT place, (words @@ all_words)::int + ts_rank(words, any_word) AS score
       FROM given, wish
-     WHERE words @@ every OR words @@ some
+     WHERE words @@ all_words OR words @@ any_word
      ORDER BY score DESC, place
     """
 ).bindparams(bindparam("places", type_=ARRAY(Integer)), bindparam("texts", type_=ARRAY(Text)))

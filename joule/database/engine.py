@@ -54,6 +54,7 @@ class Database:
             max_overflow=0,
             pool_pre_ping=True,
             pool_timeout=10,
+            hide_parameters=True,  # an error that quotes its parameters quotes content
         )
         # The same pool; every transaction begins READ ONLY, also one begun after a stray commit.
         self._reading: AsyncEngine = self._engine.execution_options(postgresql_readonly=True)
