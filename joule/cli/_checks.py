@@ -98,15 +98,12 @@ async def disk(settings: Settings) -> tuple[bool, str, str]:
 
 
 async def keys(settings: Settings) -> tuple[bool, str, str]:
-    if settings.vault.kms_key is not None:
-        from joule.vault.aws_kms import AwsKms, kms_client
+    from joule.vault.configured import wrapper_of
 
-        await AwsKms(client=kms_client(), key=settings.vault.kms_key).health()
-        return True, "AWS KMS wraps and unwraps", ""
-    from joule.vault.local_key_file import LocalKeyFile
-
-    await LocalKeyFile(settings.key_file).health()
-    return True, f"{settings.key_file} wraps and unwraps", ""
+    wrapper = await asyncio.to_thread(wrapper_of, settings)
+    await wrapper.health()
+    where = "AWS KMS" if settings.vault.kms_key is not None else str(settings.key_file)
+    return True, f"{where} wraps and unwraps", ""
 
 
 async def database(settings: Settings) -> tuple[bool, str, str]:

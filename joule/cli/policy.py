@@ -18,6 +18,7 @@ ACTIONS = (
     "memory.actions",
     "joule.llm.actions",
     "joule.tasks.actions",
+    "joule.replay.actions",
 )
 
 
