@@ -131,11 +131,14 @@ def answer(request: Request, error: JouleError, templates: Templates) -> Respons
     if request.url.path.startswith("/api/") or "x-upload" in request.headers:
         return as_json(error)
     is_fragment = "hx-request" in request.headers
-    if isinstance(error, NotSignedIn):
-        return _to_sign_in(request, is_fragment=is_fragment)
+    if isinstance(error, NotSignedIn) and not is_fragment:
+        asked = request.url.path if request.method == "GET" and request.url.path != "/" else ""
+        return RedirectResponse("/sign-in" + (f"?next={asked}" if asked else ""), status_code=303)
     values: dict[str, Any] = {"message": sentence(str(error)), "advice": error.advice(), "code": error.code}
     if is_fragment:
         headers = {"HX-Retarget": "#notices", "HX-Reswap": "innerHTML"}
+        if isinstance(error, NotSignedIn):
+            values |= {"href": "/sign-in", "link": "Sign in"}
         return templates.page("_notice.html", status_of(error), headers, kind="no", **values)
     return templates.page("error.html", status_of(error), status=status_of(error), **values)
 
@@ -143,13 +146,6 @@ def answer(request: Request, error: JouleError, templates: Templates) -> Respons
 def sentence(message: str) -> str:
     """A message as a sentence: our errors start small and end without a stop."""
     return message[:1].upper() + message[1:] + ("" if message.endswith((".", "!", "?")) else ".")
-
-
-def _to_sign_in(request: Request, *, is_fragment: bool) -> Response:
-    if is_fragment:
-        return Response(status_code=401, headers={"HX-Redirect": "/sign-in"})
-    asked = request.url.path if request.method == "GET" and request.url.path != "/" else ""
-    return RedirectResponse("/sign-in" + (f"?next={asked}" if asked else ""), status_code=303)
 
 
 def install(app: FastAPI, templates: Templates) -> None:

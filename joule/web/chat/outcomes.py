@@ -1,0 +1,159 @@
+"""Says in words what was asked for and what came of it: the arguments and results of the agent's steps. Pure."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from joule.web.chat.views import Fact, Saved
+from joule.web.rendering import byte_size
+from joule.web.wording import counted
+
+LONG = 90  # characters; longer values get a box of their own
+MOST = 4000  # characters of a result on a card
+
+_ARGUMENTS = {
+    "file_name": "File",
+    "text": "Text",
+    "query": "Words",
+    "find": "Find",
+    "replace": "Replace with",
+    "group_by": "Grouped by",
+    "columns": "Columns",
+    "numerator": "Divide",
+    "denominator": "by",
+    "start_line": "From line",
+    "lines": "Lines",
+    "item": "Item",
+    "kind": "Kind",
+    "limit": "At most",
+}
+_PLAIN = {"start_line": 1, "lines": 2000, "limit": 10, "kind": "fact"}  # defaults say nothing
+_SUBJECTS = ("file_name", "query", "text", "item")
+
+
+def asked(arguments: Mapping[str, Any]) -> tuple[Fact, ...]:
+    """The arguments of a step, less those that say nothing."""
+    facts = []
+    for name, value in arguments.items():
+        if name == "project" or value in (None, "", [], _PLAIN.get(name, "")):
+            continue
+        shown = _value(value)
+        is_long = len(shown) > LONG or "\n" in shown
+        facts.append(Fact(name=_ARGUMENTS.get(name, name.replace("_", " ").capitalize()), value=shown, is_long=is_long))
+    return tuple(facts)
+
+
+def subject(arguments: Mapping[str, Any]) -> str:
+    """The one argument that tells this step from others of its kind."""
+    for name in _SUBJECTS:
+        value = arguments.get(name)
+        if isinstance(value, str) and value:
+            flat = " ".join(value.split())
+            return flat if len(flat) <= 60 else f"{flat[:57]}…"
+    return ""
+
+
+def came_of(action: str, result: Any) -> tuple[str, str]:
+    """What came of a step: one sentence, and what there is to look at."""
+    if not isinstance(result, Mapping):
+        return "", ""
+    say = _SAY.get(action)
+    try:
+        sentence, shown = say(result) if say else ("Done.", "")
+    except (KeyError, TypeError):  # a record of an older release: shown as it is
+        sentence, shown = "Done.", json.dumps(dict(result), ensure_ascii=False, indent=1)
+    return sentence, shown if len(shown) <= MOST else f"{shown[:MOST]}\n… cut here; the record holds all of it"
+
+
+def saved(action: str, result: Any, project: UUID) -> Saved | None:
+    """What the person can now find in the project, if anything."""
+    if not isinstance(result, Mapping):
+        return None
+    if action in {"memory.write_file", "memory.edit_file"} and "file" in result:
+        title = f"{result.get('name', 'file')}, version {result.get('version', 1)}"
+        return Saved(icon="file", title=title, href=f"/projects/{project}/files/{result['file']}")
+    if action == "memory.remember" and "item" in result:
+        text = " ".join(str(result.get("text", "")).split())
+        title = f"Remembered: {text if len(text) <= 80 else text[:77] + '…'}"
+        return Saved(icon="mind", title=title, href=f"/projects/{project}/memory#item-{result['item']}")
+    return None
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping) and set(value) == {"length"}:
+        return f"{counted(int(value['length']), 'character')}; the record keeps a commitment, not the text"
+    if isinstance(value, list):
+        return ", ".join(str(each) for each in value)
+    return str(value)
+
+
+def _files(result: Mapping[str, Any]) -> tuple[str, str]:
+    lines = [f"{each['name']}  {byte_size(each['size'])}" for each in result["files"]]
+    return f"There {'is' if len(lines) == 1 else 'are'} {counted(len(lines), 'file')}.", "\n".join(lines)
+
+
+def _read(result: Mapping[str, Any]) -> tuple[str, str]:
+    total = result["total_lines"]
+    more = "; there is more below" if result.get("truncated") else ""
+    return f"Read version {result['version']}, {counted(total, 'line')} in all{more}.", str(result["text"])
+
+
+def _hits(result: Mapping[str, Any]) -> tuple[str, str]:
+    lines = [f"{each['name']}:{each['line']}  {each['snippet']}" for each in result["hits"]]
+    return f"{counted(len(lines), 'line')} {'fits' if len(lines) == 1 else 'fit'}.", "\n".join(lines)
+
+
+def _table(result: Mapping[str, Any]) -> tuple[str, str]:
+    lines = [_column(each) for each in result["columns"]]
+    for group in result.get("groups", ()):
+        measures = ", ".join(f"{each['column']} {each['sum']}" for each in group.get("measures", ()))
+        ratio = f", ratio {group['ratio']}" if group.get("ratio") else ""
+        lines.append(f"{group['value']}: {counted(group['rows'], 'row')}, {measures}{ratio}")
+    lines += result.get("notes", ())
+    size = f"{counted(result['rows'], 'row')} and {counted(result['total_columns'], 'column')}"
+    return f"Computed from {size}.", "\n".join(lines)
+
+
+def _column(column: Mapping[str, Any]) -> str:
+    measures = (("sum", "sum"), ("mean", "mean"), ("minimum", "from"), ("maximum", "to"))
+    told = [f"{word} {column[name]}" for name, word in measures if column.get(name) is not None]
+    return f"{column['name']} ({column['kind']}): " + (", ".join(told) or counted(column["distinct"], "different value"))
+
+
+def _written(result: Mapping[str, Any]) -> tuple[str, str]:
+    if result.get("unchanged"):
+        return "The file said exactly this already; nothing was added.", ""
+    return f"Saved as version {result['version']}, {byte_size(result['size'])}.", ""
+
+
+def _gone(result: Mapping[str, Any]) -> tuple[str, str]:
+    return f"Deleted. It can be restored until {str(result['restorable_until'])[:10]}.", ""
+
+
+def _remembered(result: Mapping[str, Any]) -> tuple[str, str]:
+    return ("This was remembered already." if result.get("existing") else "Remembered for this project."), result["text"]
+
+
+def _recalled(result: Mapping[str, Any]) -> tuple[str, str]:
+    texts = [str(each["text"]) for each in result["items"]]
+    return f"{counted(len(texts), 'item')} came to mind.", "\n".join(texts)
+
+
+def _forgotten(result: Mapping[str, Any]) -> tuple[str, str]:
+    return f"Forgotten: {counted(result['items'], 'item')}.", ""
+
+
+_SAY: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, str]]] = {
+    "memory.list_files": _files,
+    "memory.read_file": _read,
+    "memory.search_files": _hits,
+    "memory.table_statistics": _table,
+    "memory.write_file": _written,
+    "memory.edit_file": _written,
+    "memory.delete_file": _gone,
+    "memory.remember": _remembered,
+    "memory.recall": _recalled,
+    "memory.list_items": _recalled,
+    "memory.forget_item": _forgotten,
+}
