@@ -12,12 +12,13 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 from sqlmodel import col
 
 from joule.database.engine import ReadSession
 from joule.kernel.errors import NotFound
-from joule.kernel.ids import FileId, PersonId, ProjectId
+from joule.kernel.ids import FileId, OrgId, PersonId, ProjectId
 from joule.kernel.label import Label
 from joule.vault.keys import Keyring
 from memory import _file_reading, _items, _labels, _projects
@@ -254,3 +255,8 @@ def _text(content: bytes) -> str | None:
         return decode(content)[0]
     except NotText:
         return None
+
+
+async def is_project(session: AsyncSession, org: OrgId, project: ProjectId) -> bool:
+    """Whether the organisation has this project."""
+    return await session.get(ProjectRow, (org, project)) is not None

@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from joule.database.engine import Database, WriteSession
+from joule.database.engine import Database
 from joule.kernel.clock import Clock
 from joule.kernel.errors import Fenced
 from joule.kernel.ids import OrgId, TaskId
@@ -72,7 +73,7 @@ class Journals:
             keyring = await self._vault.keyring(session, org, subject, create=True)
         return self._journal(Chain(org=org, task=task, attempt=1, retention=retention, subject=subject), keyring)
 
-    async def ensure_partitions(self, session: WriteSession, retention: str) -> int:
+    async def ensure_partitions(self, session: AsyncSession, retention: str) -> int:
         """Make the partitions of a retention class for the time ahead. How many were missing."""
         now = self._clock.now()
         made = await session.scalar(_ENSURE, {"retention": retention, "start": now, "until": now + AHEAD})

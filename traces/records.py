@@ -59,7 +59,7 @@ def _is_id(value: Any) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+    return isinstance(value, int) and not isinstance(value, bool) and bool(0 <= value < 2**53)
 
 
 def _are_words(value: Any) -> bool:

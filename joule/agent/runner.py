@@ -9,15 +9,11 @@ from importlib.metadata import version
 from typing import Any
 
 from joule.agent import graph, prompts, tools
-from joule.agent.context import opening
-from joule.agent.graph import Run, State
-from joule.agent.limits import Limits
-from joule.agent.task import Claim, End, Exchange, Outcome, done, failed, stopped, waiting
-from joule.agent.tools import Bench
+from joule.agent.task import Claim, End, Outcome, done, failed, stopped, waiting
+from joule.agent.work import words_of, work
 from joule.database.errors import DatabaseAway
 from joule.governance.gate import Gate
 from joule.kernel.errors import ApprovalNeeded, Fenced, JouleError, JournalDown, LimitReached, Stopped
-from joule.kernel.ids import TaskId
 from joule.kernel.settings import TaskSettings
 from traces.journal import TaskJournal
 from traces.opening import Journals
@@ -39,7 +35,14 @@ class Runner:
         started = self._start(journal, claim)
         try:
             async with asyncio.timeout(self._settings.max_seconds):
-                answer = await self._work(journal, claim, started)
+                answer = await work(
+                    self._gate.over(journal, words=words_of(started), stop=claim.stop),
+                    principal=claim.principal,
+                    project=claim.project,
+                    label=claim.label,
+                    started=started,
+                    settings=self._settings,
+                )
         except (Fenced, JournalDown, DatabaseAway):
             raise
         except ApprovalNeeded:
@@ -53,28 +56,6 @@ class Runner:
         except JouleError as problem:
             return await self._end(journal, self._failed(journal, problem), problem)
         return await self._end(journal, done(answer))
-
-    async def _work(self, journal: TaskJournal, claim: Claim, started: Mapping[str, Any]) -> str:
-        history = [
-            Exchange(task=TaskId(each["task"]), request=each["request"], answer=each["answer"])
-            for each in started["history"]
-        ]
-        words = "\n".join([*(each.request for each in history), started["request"]])
-        bench = Bench(
-            gate=self._gate.over(journal, words=words, stop=claim.stop),
-            principal=claim.principal,
-            project=claim.project,
-            label=claim.label,
-            loop=asyncio.get_running_loop(),
-        )
-        run = Run(bench=bench, tools=tools.stubs(bench), specs=tools.specs(), limits=Limits(self._settings))
-        messages = await opening(bench, request=started["request"], history=history)
-        state: State = {"messages": messages, "step": 0, "last": None}
-        final = await graph.compiled().ainvoke(
-            state, context=run, config={"recursion_limit": 2 * self._settings.max_steps + 5}
-        )
-        last = final["last"]
-        return "" if last is None else str(last.text)
 
     def _start(self, journal: TaskJournal, claim: Claim) -> Mapping[str, Any]:
         """What the task began with: as recorded if it began before, else what it is claimed with now."""

@@ -10,13 +10,12 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from joule.agent._arguments import TOOLS, Arguments
-from joule.governance.gate import TaskGate
 from joule.kernel.action import Action, result_codec
 from joule.kernel.errors import Invalid, Refused
 from joule.kernel.ids import ProjectId
@@ -24,12 +23,22 @@ from joule.kernel.label import Label
 from joule.kernel.principal import Principal
 from joule.llm.actions import ToolSpec, canonical_json
 
+R = TypeVar("R")
+
+
+class Performs(Protocol):
+    """What the agent asks for everything it wants done: the gate, or the record of one in a replay."""
+
+    async def perform(self, action: Action[R], *, call: str, tool: str | None = None) -> R:
+        """The action's result. Raises what the gate raises."""
+        ...
+
 
 @dataclass(kw_only=True)
 class Bench:
     """What the stubs of one task share: the gate, for whom and where, and the label of all that was read so far."""
 
-    gate: TaskGate
+    gate: Performs
     principal: Principal
     project: ProjectId
     label: Label

@@ -27,5 +27,5 @@ async def command(output: Output) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with open_house(settings) as house:
         output.say("Worker ready")
-        await house.worker.run(stop=stop)
+        await house.work(stop=stop)
     output.result({"stopped": True}, "Stopped")

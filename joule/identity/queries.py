@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from joule.database.engine import Database, ReadSession
@@ -213,3 +214,11 @@ async def open_sessions(
         )
         for row in rows
     )
+
+
+async def role_of(session: AsyncSession, org: OrgId, person: PersonId) -> Role:
+    """What a person is now. Raises `NotFound` when they are no longer an active member."""
+    row = await session.get(PersonRow, (org, person))
+    if row is None or row.status != "active":
+        raise NotFound("active person")
+    return Role(row.role)

@@ -1,0 +1,48 @@
+"""The agent's work on one task, whoever answers its wishes: the gate in a run, the record in a replay."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from joule.agent import graph, tools
+from joule.agent.context import opening
+from joule.agent.graph import Run, State
+from joule.agent.limits import Limits
+from joule.agent.task import Exchange
+from joule.agent.tools import Bench, Performs
+from joule.kernel.ids import ProjectId, TaskId
+from joule.kernel.label import Label
+from joule.kernel.principal import Principal
+from joule.kernel.settings import TaskSettings
+
+
+async def work(
+    gate: Performs,
+    *,
+    principal: Principal,
+    project: ProjectId,
+    label: Label,
+    started: Mapping[str, Any],
+    settings: TaskSettings,
+) -> str:
+    """Work until the model asks for nothing more; its last words. `started` is the content of the task's first row."""
+    bench = Bench(gate=gate, principal=principal, project=project, label=label, loop=asyncio.get_running_loop())
+    run = Run(bench=bench, tools=tools.stubs(bench), specs=tools.specs(), limits=Limits(settings))
+    messages = await opening(bench, request=started["request"], history=_history(started))
+    state: State = {"messages": messages, "step": 0, "last": None}
+    final = await graph.compiled().ainvoke(state, context=run, config={"recursion_limit": 2 * settings.max_steps + 5})
+    last = final["last"]
+    return "" if last is None else str(last.text)
+
+
+def words_of(started: Mapping[str, Any]) -> str:
+    """All that the person wrote in this conversation: what an argument must stand in to count as theirs."""
+    return "\n".join([*(each.request for each in _history(started)), started["request"]])
+
+
+def _history(started: Mapping[str, Any]) -> list[Exchange]:
+    return [
+        Exchange(task=TaskId(UUID(each["task"])), request=each["request"], answer=each["answer"])
+        for each in started["history"]
+    ]

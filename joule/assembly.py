@@ -1,0 +1,188 @@
+"""Puts the house together: the only module that knows every handler and every concrete part.
+
+Nothing is built at import. What only a worker needs (the agent's graph) is loaded only where a worker runs, so that
+a web process stays small.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from argon2 import PasswordHasher
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from joule.database.engine import Database
+from joule.database.migrate import check_schema
+from joule.database.walls import check_role, check_walls
+from joule.governance.commands import Commands
+from joule.governance.gate import Gate
+from joule.governance.policy import Policy, shipped
+from joule.identity import queries as people
+from joule.identity.addresses import Addresses
+from joule.identity.handler import IdentityHandler
+from joule.identity.lifetimes import Lifetimes
+from joule.identity.passwords import Passwords
+from joule.kernel.clock import Clock, SystemClock
+from joule.kernel.errors import Misconfigured
+from joule.kernel.handler import Handler
+from joule.kernel.ids import OrgId, ProjectId
+from joule.kernel.permit import Permits
+from joule.kernel.settings import Settings
+from joule.llm.handler import LanguageModelHandler, Prices
+from joule.llm.providers.base import ChatModel
+from joule.llm.providers.registry import open_model
+from joule.replay.handler import ReplayHandler
+from joule.tasks.dispatch import Queue
+from joule.tasks.handler import TasksHandler
+from joule.vault.configured import wrapper_of
+from joule.vault.vault import Vault
+from memory import queries as memories
+from memory.handler import MemoryHandler
+from traces.announcing import Announcer
+from traces.opening import Journals
+
+PARTITIONS_CHECKED_EVERY = timedelta(hours=6)
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """One process's house, standing."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    vault: Vault
+    gate: Gate
+    journals: Journals
+    commands: Commands
+
+    async def work(self, *, stop: asyncio.Event) -> None:
+        """Perform tasks until `stop` is set. Outlives a database that goes away for a while."""
+        from joule.agent.runner import Runner
+        from joule.tasks.worker import Worker, serving
+
+        runner = Runner(
+            gate=self.gate,
+            journals=self.journals,
+            settings=self.settings.task,
+            retention=self.settings.trace_retention,
+        )
+        worker = Worker(
+            database=self.database,
+            vault=self.vault,
+            clock=self.clock,
+            dispatcher=Queue(),
+            serving=serving(self.database, self.settings.task),
+            run=runner.run,
+            role_of=people.role_of,
+            settings=self.settings.task,
+        )
+        async with asyncio.TaskGroup() as group:
+            working = group.create_task(worker.run())
+            ahead = group.create_task(keep_partitions_ahead(self))
+            await stop.wait()
+            worker.stop()
+            await working
+            ahead.cancel()
+
+
+@asynccontextmanager
+async def open_house(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    model: ChatModel | None = None,
+    more: Iterable[Handler] = (),
+    more_policy: str = "",
+) -> AsyncIterator[House]:
+    """The house over the database the settings name. Refuses to stand on one that is open, old or unsafe.
+
+    `model` replaces the configured one; `more` and `more_policy` add rooms with their policies: for tests, benchmarks
+    and rooms of others. A room adds itself under the gate; there is no way to take anything out of it.
+    """
+    if settings.database.url is None:
+        raise Misconfigured("no database is configured", advice="Start with `joule up`, or set JOULE_DATABASE_URL.")
+    now = clock or SystemClock()
+    database = Database(settings.database.url.get_secret_value(), pool_size=settings.database.pool_size)
+    try:
+        await check_role(database)
+        await check_schema(database)
+        await check_walls(database)
+        vault = Vault(
+            wrapper=wrapper_of(settings),
+            clock=now,
+            environment=settings.environment,
+            cache_seconds=settings.vault.cache_seconds,
+        )
+        permits = Permits(clock=now)
+        handlers: list[Handler] = [
+            MemoryHandler(
+                admission=permits,
+                database=database,
+                vault=vault,
+                clock=now,
+                max_file_bytes=settings.web.max_upload_mb * 1024 * 1024,
+            ),
+            IdentityHandler(
+                admission=permits,
+                database=database,
+                vault=vault,
+                clock=now,
+                addresses=Addresses(database=database, vault=vault),
+                passwords=Passwords(hasher=PasswordHasher()),
+                lifetimes=Lifetimes.of(settings.web),
+            ),
+            LanguageModelHandler(
+                admission=permits,
+                database=database,
+                vault=vault,
+                clock=now,
+                model=model or open_model(settings.llm),
+                prices=Prices(input_micros=settings.llm.input_micros, output_micros=settings.llm.output_micros),
+                silence_seconds=settings.llm.timeout_seconds,
+            ),
+            TasksHandler(
+                admission=permits,
+                clock=now,
+                vault=vault,
+                dispatcher=Queue(),
+                known_project=_known_project,
+                places=settings.task.per_organisation,
+                retention=settings.trace_retention,
+            ),
+            ReplayHandler(
+                admission=permits, database=database, vault=vault, policy=lambda: gate.policy, settings=settings.task
+            ),
+            *more,
+        ]
+        actions = [action for handler in handlers for action in handler.methods()]
+        policy = Policy(f"{shipped()}\n{more_policy}", actions=actions)
+        gate = Gate(policy=policy, permits=permits, handlers=handlers, clock=now)
+        announcer = Announcer(database)
+        journals = Journals(database=database, vault=vault, clock=now, announce=announcer)
+        async with announcer.running():
+            yield House(
+                settings=settings,
+                clock=now,
+                database=database,
+                vault=vault,
+                gate=gate,
+                journals=journals,
+                commands=Commands(gate=gate, journals=journals, retention=settings.trace_retention),
+            )
+    finally:
+        await database.close()
+
+
+async def keep_partitions_ahead(house: House) -> None:
+    """Make the journal's partitions for the time ahead, now and every few hours, for as long as it is let."""
+    while True:
+        async with house.database.unscoped() as session:
+            await house.journals.ensure_partitions(session, house.settings.trace_retention)
+        await asyncio.sleep(PARTITIONS_CHECKED_EVERY.total_seconds())
+
+
+async def _known_project(session: AsyncSession, org: OrgId, project: ProjectId) -> bool:
+    return await memories.is_project(session, org, project)

@@ -1,0 +1,132 @@
+"""Answers the agent's wishes from the record, and notes where they are not what was recorded.
+
+Has no handler, no credential and no way to one: an effect is impossible here, not merely avoided.
+"""
+
+from typing import Any, NoReturn, TypeVar, cast
+from uuid import UUID
+
+from joule.governance.decision import Allow, Ask, Decision
+from joule.governance.errors import RecordedFailure
+from joule.governance.facts import facts_of, ids_in, resource_of
+from joule.governance.flow import Provenance, provenance
+from joule.governance.policy import Policy
+from joule.kernel.action import Action, Effect, result_codec
+from joule.kernel.errors import ApprovalNeeded, LimitReached, Refused, Stopped
+from joule.kernel.principal import Via
+from joule.replay.report import Difference, Divergence
+from joule.vault.keys import Keyring
+from traces.recording import Entry, Recording, Step
+from traces.records import Kind
+
+R = TypeVar("R")
+
+
+class Diverged(Exception):  # leaves the graph untouched: nothing in the agent may swallow it
+    """The replay cannot go on: what follows would not be what happened."""
+
+
+class Playback:
+    """The record of one task, asked as if it were the gate."""
+
+    def __init__(self, recording: Recording, *, policy: Policy, keyring: Keyring, words: str) -> None:
+        self.differences: list[Difference] = []
+        self.asked: set[str] = set()
+        self._recording, self._policy, self._keyring, self._words = recording, policy, keyring, words
+        self._minted: set[UUID] = set()
+
+    async def perform(self, action: Action[R], *, call: str, tool: str | None = None) -> R:
+        """What `call` came to. Raises `Diverged` where the record does not know this wish."""
+        self.asked.add(call)
+        step = self._recording.step(call)
+        entry = step.end or step.asked or step.intent
+        if entry is None:
+            self._unrecorded(call)
+        said = next(each for each in (step.intent, step.asked, step.end) if each is not None)
+        if said.attrs["binding"] != self._keyring.commitment("call", action.binding()).hex():
+            kind = Divergence.REQUEST if action.effect is Effect.MODEL else Divergence.ARGUMENTS
+            self._stop(Difference(kind=kind, at=call, field="request"))
+        self._judge(action, call, step)
+        return self._end(action, call, step)
+
+    def missing(self) -> list[Difference]:
+        """Recorded calls the replay never made."""
+        left = sorted(set(self._recording.steps) - self.asked)
+        return [
+            Difference(kind=Divergence.CALLS, at=call, field="call", recorded="made", now="not made") for call in left
+        ]
+
+    def _judge(self, action: Action[Any], call: str, step: Step) -> None:
+        """Decide again on what is known now, and compare facts and decision with the record."""
+        recorded = step.intent or (step.end if step.end and step.end.kind is Kind.REFUSED else step.asked)
+        if recorded is None or "facts" not in recorded.attrs:
+            return
+        then = recorded.attrs["facts"]
+        facts = facts_of(action, provenance=self._provenance(action), approved=bool(then["approved"]))
+        for name in sorted(set(then) | set(facts)):
+            if then.get(name) != facts.get(name):
+                change = Difference(
+                    kind=Divergence.DECISION,
+                    at=call,
+                    field=f"facts.{name}",
+                    recorded=str(then.get(name)),
+                    now=str(facts.get(name)),
+                )
+                self._stop(change)
+        decision = self._policy.decide(
+            action.name, principal=str(action.principal.person), resource=resource_of(action), facts=facts
+        )
+        was, now = str(recorded.attrs["decision"]), _word(decision)
+        if was != now and not _declined(step):
+            self._stop(Difference(kind=Divergence.DECISION, at=call, field="decision", recorded=was, now=now))
+
+    def _end(self, action: Action[R], call: str, step: Step) -> R:
+        end = step.end
+        if end is None and step.asked is not None and step.intent is None:
+            why = step.asked.content.get("why") or {"reason": "", "advice": ""}
+            raise ApprovalNeeded(action.name, reason=why["reason"], advice=why["advice"])
+        if end is None:
+            raise Stopped()  # begun and given up: a stopped task, or one that died here
+        if not end.content:
+            self._stop(Difference(kind=Divergence.ERASED, at=call, field="content"))
+        return self._recorded(action, call, end)
+
+    def _recorded(self, action: Action[R], call: str, end: Entry) -> R:
+        if end.kind is Kind.REFUSED:
+            why = end.content["why"]
+            raise Refused(action.name, reason=why["reason"], policies=(), advice=why["advice"])
+        if end.kind is Kind.FAILED:
+            error = end.content["error"]
+            raise RecordedFailure(end.attrs["code"], error["message"], error["advice"])
+        result = result_codec(type(action)).validate_python(end.content["result"], strict=False)
+        self._minted.update(ids_in(result))
+        return cast(R, result)
+
+    def _unrecorded(self, call: str) -> NoReturn:
+        """A call that is not on record: the run had ended before it, or would now do something it did not."""
+        ended = self._recording.ended
+        if ended is not None and ended.attrs["outcome"] == "stopped":
+            raise Stopped()
+        if ended is not None and ended.attrs.get("code") == LimitReached.code:
+            raise LimitReached("recorded limit", 0)
+        self._stop(Difference(kind=Divergence.CALLS, at=call, field="call", recorded="not made", now="made"))
+
+    def _stop(self, difference: Difference) -> NoReturn:
+        self.differences.append(difference)
+        raise Diverged(difference.at)
+
+    def _provenance(self, action: Action[Any]) -> Provenance:
+        if action.principal.via is not Via.AGENT:
+            return Provenance.WORDS
+        return provenance(action.relevant(), words=self._words, minted=self._minted)
+
+
+def _word(decision: Decision) -> str:
+    if isinstance(decision, Allow):
+        return "allow"
+    return "ask" if isinstance(decision, Ask) else "deny"
+
+
+def _declined(step: Step) -> bool:
+    """Refused by a person, not by the policy: what the policy said then stands in the row that asked."""
+    return step.asked is not None and step.end is not None and step.end.kind is Kind.REFUSED
