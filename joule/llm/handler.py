@@ -115,8 +115,9 @@ class LanguageModelHandler:
         answer = Answer(provider=self._model.provider, model=self._model.model)
         request = ModelRequest(messages=action.messages, tools=action.tools)
         pieces = self._model.stream(request)
+        silent = False
         try:
-            async with aclosing(pieces):  # type: ignore[type-var]  # every provider streams by a generator
+            async with aclosing(pieces):
                 while True:
                     async with asyncio.timeout(self._silence):
                         piece = await anext(pieces, None)
@@ -127,15 +128,13 @@ class LanguageModelHandler:
                         call.first_text_us = call.elapsed_us()
                     await pace.say(piece.text)
         except TimeoutError:
-            silent = ModelUnavailable(self._model.provider, reason="it has been silent for too long")
-        else:
-            silent = None
+            silent = True
         finally:
             call.input_tokens += answer.input_tokens
             call.output_tokens += answer.output_tokens
             await pace.flush()
-        if silent is not None:
-            raise silent
+        if silent:
+            raise ModelUnavailable(self._model.provider, reason="it has been silent for too long")
         spend = self._prices.of(call.input_tokens, call.output_tokens)
         return answer.whole(label=action.label, spend_micros=spend)
 

@@ -7,8 +7,18 @@ and the request is present only as a keyed hash that nobody outside the organisa
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, Integer, LargeBinary, SmallInteger, Text
-from sqlalchemy.dialects.postgresql import UUID as Uuid
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    Uuid,
+)
 from sqlmodel import Field, SQLModel
 
 from joule.database.keeping import Ends, Keeping, Owner
@@ -39,10 +49,10 @@ class LlmCall(SQLModel, table=True):
         },
     )
 
-    org_id: UUID = Field(sa_column=Column(Uuid(as_uuid=True), primary_key=True, nullable=False))
-    id: UUID = Field(sa_column=Column(Uuid(as_uuid=True), primary_key=True, nullable=False))
-    decision_id: UUID = Field(sa_column=Column(Uuid(as_uuid=True), nullable=False))
-    task_id: UUID = Field(sa_column=Column(Uuid(as_uuid=True), nullable=False))
+    org_id: UUID = Field(sa_column=Column(Uuid, primary_key=True, nullable=False))
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True, nullable=False))
+    decision_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    task_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
     at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     provider: str = Field(sa_column=Column(Text, nullable=False))
     model: str = Field(sa_column=Column(Text, nullable=False))

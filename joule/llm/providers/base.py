@@ -4,7 +4,7 @@ A model keeps no state between calls, tries nothing twice by itself and raises o
 text holds neither the conversation nor a key.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -58,6 +58,6 @@ class ChatModel(Protocol):
         """The one host that is sent the conversation; `none` when nothing leaves the process."""
         ...
 
-    def stream(self, request: ModelRequest) -> AsyncIterator[Piece]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[Piece, None]:
         """The answer to `request`, as it comes. Closing the iterator ends the call."""
         ...

@@ -1,0 +1,117 @@
+"""What a person can want of the offline model. One class each, with the words they used."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListFiles:
+    """Which files there are; with `matching`, only those whose names fit."""
+
+    matching: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchFiles:
+    """Where something stands in the files."""
+
+    query: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadFile:
+    """Show a file."""
+
+    file: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summarise:
+    """The gist of files; of a table, what worked. No file named: the one that is meant is looked for."""
+
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistics:
+    """A question about the numbers of a table, in the person's words."""
+
+    question: str
+    file: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaveThat:
+    """Keep what this message's other wishes, or the last answer, produced."""
+
+    file: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteFile:
+    """Keep exactly this text as a file; `adding` puts it at the end of what is there."""
+
+    file: str
+    text: str
+    adding: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditFile:
+    """Put one text in the place of another."""
+
+    file: str
+    find: str
+    replace: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteFile:
+    """Take a file away."""
+
+    file: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remember:
+    """Keep this for later tasks, word for word."""
+
+    text: str
+    kind: Literal["rule", "preference", "fact"] = "fact"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recall:
+    """What is remembered about something; about nothing in particular: the newest."""
+
+    query: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forget:
+    """Let go of what is remembered about something; `whole`: of all that fits."""
+
+    query: str
+    whole: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Help:
+    """What can be asked."""
+
+
+Wish = (
+    ListFiles
+    | SearchFiles
+    | ReadFile
+    | Summarise
+    | Statistics
+    | SaveThat
+    | WriteFile
+    | EditFile
+    | DeleteFile
+    | Remember
+    | Recall
+    | Forget
+    | Help
+)

@@ -1,0 +1,37 @@
+"""Keeps the libraries under a model from telling anybody what was said.
+
+LangSmith tracing would send whole conversations to a third party if a variable of its own were set; the providers'
+clients write request bodies to their debug logs. Both are switched off for the whole process, whatever the environment
+says, before any model is opened.
+"""
+
+import logging
+
+import langsmith
+
+# Loggers whose DEBUG or INFO lines hold bodies, headers or addresses of requests.
+_TALKATIVE = (
+    "anthropic",
+    "botocore",
+    "boto3",
+    "google",
+    "google_genai",
+    "httpcore",
+    "httpcore2",
+    "httpx",
+    "httpx2",
+    "langchain_aws",
+    "langchain_core",
+    "langchain_google_genai",
+    "langchain_openai",
+    "langsmith",
+    "openai",
+    "urllib3",
+)
+
+
+def silence() -> None:
+    """Switch tracing off and raise the threshold of the talkative loggers. May be called again at any time."""
+    langsmith.configure(enabled=False)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
