@@ -53,13 +53,13 @@ def _is_hash(value: Any) -> bool:
 
 def _is_id(value: Any) -> bool:
     try:
-        return str(UUID(value)) == value
+        return bool(str(UUID(value)) == value)
     except (ValueError, TypeError, AttributeError):
         return False
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and bool(0 <= value < 2**53)
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
 
 
 def _are_words(value: Any) -> bool:
