@@ -1,55 +1,37 @@
 """Follows a task by its journal: the one source that the browser's stream is made from too."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from joule.kernel.ids import OrgId, TaskId
 
 if TYPE_CHECKING:
     from joule.assembly import House
-    from joule.tasks.queries import TaskFacts
+    from joule.tasks.live import Look
     from traces.reader import TaskEvent
 
 BETWEEN_LOOKS = 0.1  # seconds
 
 
-@dataclass(frozen=True, kw_only=True)
-class News:
-    """What has happened since the last look, and where the task stands now."""
+async def events_of(house: "House", org: OrgId, task: TaskId) -> Sequence["TaskEvent"]:
+    """The journal of a task, with its content where the key still lives. Raises `NotFound`."""
+    from joule.tasks.live import reading
 
-    events: tuple["TaskEvent", ...]
-    facts: "TaskFacts"
-
-
-async def events_of(house: "House", org: OrgId, task: TaskId, *, after: int = -1) -> list["TaskEvent"]:
-    """The journal of a task after `after`, with its content where the key still lives."""
-    from joule.vault.errors import NoKey, Shredded
-    from traces import reader
-
-    async with house.database.read(org) as session:
-        try:
-            keyring = await house.vault.keyring(session, org, f"task:{task}")
-        except (NoKey, Shredded):
-            keyring = None
-        return await reader.events(session, keyring, org, task, after=after)
+    return (await reading(house.database, house.vault, org, task)(-1)).rows
 
 
-async def follow(house: "House", org: OrgId, task: TaskId) -> AsyncIterator[News]:
-    """Looks until the task has ended; the last news says how. Never ends by itself while the task waits."""
-    from joule.tasks import queries
+async def follow(house: "House", org: OrgId, task: TaskId) -> AsyncIterator["Look"]:
+    """What is new, again and again, until the task has ended. Never ends by itself while the task waits."""
+    from joule.tasks.live import reading
 
-    seen = -1
+    read, seen = reading(house.database, house.vault, org, task), -1
     while True:
-        # The state is read before the rows: a task that has ended writes no more of them.
-        async with house.database.read(org) as session:
-            facts = await queries.facts(session, org, task)
-        events = await events_of(house, org, task, after=seen)
-        if events:
-            seen = events[-1].seq
-        yield News(events=tuple(events), facts=facts)
-        if facts.state.is_ended:
+        look = await read(seen)
+        if look.rows:
+            seen = look.rows[-1].seq
+        yield look
+        if look.state.is_ended:
             return
         await asyncio.sleep(BETWEEN_LOOKS)
 

@@ -52,7 +52,7 @@ async def command(output: Output, message: str, project: str | None, thread: UUI
     told = {"task": started.task, "thread": started.thread, "state": talk.state, "code": talk.code}
     output.result(
         {**told, "answer": talk.answer, "steps": talk.steps},
-        f"\n\nTask {started.task} ({talk.state}); thread {started.thread}",
+        f"\n\nTask {started.task} ({talk.standing}); thread {started.thread}",
     )
     if talk.state != "done":
         raise Failed
@@ -72,16 +72,21 @@ class Talk:
     steps: list[dict[str, Any]] = field(default_factory=list)
     _mid_line: bool = False
 
+    @property
+    def standing(self) -> str:
+        """Where the task stands, with the error's code when it failed."""
+        return f"{self.state}: {self.code}" if self.code else self.state
+
     async def through(self) -> None:
         """Tell everything until the task has ended, or waits for somebody who is not here."""
         open_questions: list[UUID] = []
         looks = 0
-        async for news in follow(self.house, self.person.org, self.task):
-            for event in news.events:
+        async for look in follow(self.house, self.person.org, self.task):
+            for event in look.rows:
                 self._tell(event)
                 if event.kind == "approval.asked":
                     open_questions.append(UUID(str(event.attrs["approval_id"])))
-            self.state, self.code = news.facts.state.value, news.facts.code
+            self.state, self.code = look.state.value, look.code
             looks += 1
             if self.state == "queued" and looks == LONG_WAIT:
                 self.output.say("Waiting for a worker; is `joule up` or `joule worker` running?")

@@ -30,7 +30,7 @@ async def show(output: Output, task: UUID, content: bool) -> None:
         if content:
             from joule.cli._follow import events_of
 
-            events = await events_of(house, person.org, TaskId(task))
+            events = list(await events_of(house, person.org, TaskId(task)))
     if not events:
         raise NotFound("task")
     rows = [
