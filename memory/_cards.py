@@ -9,7 +9,7 @@ import re
 
 from memory.errors import CardNumber
 
-_RUN = re.compile(r"(?<![\d.,])\d(?:[ -]?\d){12,18}(?![\d])")
+_RUN = re.compile(r"(?<!\d)(?<!\d\.)\d(?:[ -]?\d){12,18}(?![\d])")
 _ISSUERS = re.compile(
     r"""4\d{12}(?:\d{3}){0,2}$                                  # Visa
       | (?:5[1-5]\d{2}|222[1-9]|22[3-9]\d|2[3-6]\d{2}|27[01]\d|2720)\d{12}$   # Mastercard

@@ -65,7 +65,7 @@ class Shelf:
         after = file.newest if file else 0
         if file is None:
             file, after = await self._new(name)
-        return await self._add(file, name, content, kind, label(FileId(file.id)), after=after)
+        return await self._add(file, name_of(file, self.keyring), content, kind, label(FileId(file.id)), after=after)
 
     async def edit(
         self, name: str, find: str, replace: str, *, label: Label, expected_version: int | None

@@ -43,7 +43,9 @@ async def test_an_empty_query_recalls_the_newest_and_the_limit_holds(room: Room)
     assert [one.text for one in recalled.items] == ["note 4", "note 3"]
 
 
-@pytest.mark.parametrize("query", ["'; DROP TABLE project --", "a & | ! ( :*", '"unclosed', "\0\ud800 note", "-", "the"])
+@pytest.mark.parametrize(
+    "query", ["'; DROP TABLE project --", "a & | ! ( :*", '"unclosed', "\0\ud800 note", "-", "the"]
+)
 async def test_no_query_breaks_recall(room: Room, query: str) -> None:
     await room.remember("note")
 
