@@ -121,7 +121,9 @@ class IdentityHandler:
         )
         await session.flush()
         key = await self._addresses.key_of(action.owner_email)
-        owner = Newcomer(name=action.owner_name, email=action.owner_email, address_key=key, role=Role.OWNER)
+        owner = Newcomer(
+            name=action.owner_name, email=action.owner_email, address_key=key, role=Role.OWNER, status="active"
+        )
         return Founded(org=change.org, person=await _people.add(change, keyring, owner))
 
     async def issue_sign_in_link(self, permit: Permit, action: IssueSignInLink, session: WriteSession) -> SignInLink:

@@ -10,6 +10,7 @@ import secrets
 import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Self
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -35,6 +36,12 @@ class Passwords:
         self._turns = asyncio.Semaphore(at_once)
         self._room = at_once + waiting
         self._inside = 0
+
+    @classmethod
+    def for_pool(cls, connections: int) -> Self:
+        """Sized for a process with so many database connections: a sign-in holds two, so half of them at most."""
+        at_once = min(2, max(1, connections // 4))
+        return cls(hasher=PasswordHasher(), at_once=at_once, waiting=min(4, max(0, connections // 2 - at_once)))
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:

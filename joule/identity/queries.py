@@ -217,8 +217,8 @@ async def open_sessions(
 
 
 async def role_of(session: AsyncSession, org: OrgId, person: PersonId) -> Role:
-    """What a person is now. Raises `NotFound` when they are no longer an active member."""
+    """What a person is now; also of one who has yet to sign in. Raises `NotFound` when they are gone or deactivated."""
     row = await session.get(PersonRow, (org, person))
-    if row is None or row.status != "active":
+    if row is None or row.status == "deactivated":
         raise NotFound("active person")
     return Role(row.role)

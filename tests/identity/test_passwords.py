@@ -1,6 +1,7 @@
 """Signing in by password: the same answer, the same path and the same cost for everybody it does not let in."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -152,6 +153,31 @@ async def test_a_full_queue_turns_people_away_before_they_hold_anything(room: Ro
 
     assert await _tries(room) == 0
     await busy.by_password("olga@acme.example")
+
+
+async def test_a_flood_of_sign_ins_on_a_small_pool_ends_at_once_for_everybody(room: Room) -> None:
+    owner = await room.owner()
+    await room.give_password(owner)
+    flood = room.with_passwords(Passwords(hasher=CHEAP, at_once=1, waiting=1))  # five connections, two each
+
+    async with asyncio.timeout(8):  # a pool with none left would wait for ten seconds
+        outcomes = await asyncio.gather(
+            *(flood.by_password("olga@acme.example") for _ in range(20)), return_exceptions=True
+        )
+
+    assert {type(each).__name__ for each in outcomes} <= {"SignedIn", "SignInBusy"}
+    assert any(type(each).__name__ == "SignedIn" for each in outcomes)
+
+
+@pytest.mark.parametrize("connections", [2, 3, 4, 5, 8, 10, 50])
+async def test_no_more_people_wait_for_a_password_check_than_half_the_connections(connections: int) -> None:
+    passwords = Passwords.for_pool(connections)
+
+    async with AsyncExitStack() as inside:
+        for _ in range(min(6, connections // 2)):
+            await inside.enter_async_context(passwords.turn())
+        with pytest.raises(SignInBusy):
+            await inside.enter_async_context(passwords.turn())
 
 
 async def test_a_hash_with_old_parameters_is_renewed_at_the_next_sign_in(room: Room, owner_url: str) -> None:
