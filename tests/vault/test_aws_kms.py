@@ -5,6 +5,7 @@ in front of it that fails as KMS does.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -73,10 +74,15 @@ async def test_a_wrapped_key_opens_under_its_own_context_alone(kms: Any, arn: st
     assert await wrapper.unwrap(wrapped, MINE) == KEY
     assert KEY not in wrapped.blob
 
-    same = {"org": MINE.org, "key": MINE.key, "subject": MINE.subject, "environment": MINE.environment}
-    for changed in ({"org": new_id()}, {"key": new_id()}, {"subject": ""}, {"environment": "production"}):
+    for other in (
+        replace(MINE, org=new_id()),
+        replace(MINE, key=new_id()),
+        replace(MINE, subject="task:2"),
+        replace(MINE, subject=""),
+        replace(MINE, environment="production"),
+    ):
         with pytest.raises(Corrupt):
-            await wrapper.unwrap(wrapped, WrapContext(**{**same, **changed}))
+            await wrapper.unwrap(wrapped, other)
     with pytest.raises(Corrupt):
         await wrapper.unwrap(WrappedKey(kek=wrapped.kek, blob=wrapped.blob[:-1] + bytes([wrapped.blob[-1] ^ 1])), MINE)
 

@@ -14,8 +14,8 @@ from tests.vault.support import ROW
 CONTEXT = WrapContext(org=ROW, key=ROW, subject="", environment="test")
 
 
-def settings_with(home: Path, **vault: str) -> Settings:
-    return Settings(home=home, database=DatabaseSettings(), vault=VaultSettings(**vault))
+def settings_with(home: Path, *, kms_key: str | None = None) -> Settings:
+    return Settings(home=home, database=DatabaseSettings(), vault=VaultSettings(kms_key=kms_key))
 
 
 def test_without_a_key_file_nothing_starts_and_none_is_made(tmp_path: Path) -> None:

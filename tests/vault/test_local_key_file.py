@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "keys" / "kek.json"
 
 
-def context(**other: str) -> WrapContext:
-    fixed = {"subject": "", "environment": "test", **other}
-    return WrapContext(org=new_id(), key=new_id(), subject=fixed["subject"], environment=fixed["environment"])
+def context(subject: str = "") -> WrapContext:
+    return WrapContext(org=new_id(), key=new_id(), subject=subject, environment="test")
 
 
 def test_a_new_file_is_its_owners_alone(path: Path) -> None:
@@ -187,10 +187,15 @@ async def test_a_wrapped_key_opens_under_its_own_context_alone(path: Path) -> No
     assert await wrapper.unwrap(wrapped, mine) == KEY
     assert KEY not in wrapped.blob
 
-    same = {"org": mine.org, "key": mine.key, "subject": mine.subject, "environment": mine.environment}
-    for changed in ({"org": new_id()}, {"key": new_id()}, {"subject": "task:2"}, {"environment": "production"}):
+    for other in (
+        replace(mine, org=new_id()),
+        replace(mine, key=new_id()),
+        replace(mine, subject="task:2"),
+        replace(mine, subject=""),
+        replace(mine, environment="production"),
+    ):
         with pytest.raises(Corrupt):
-            await wrapper.unwrap(wrapped, WrapContext(**{**same, **changed}))
+            await wrapper.unwrap(wrapped, other)
     with pytest.raises(Corrupt):
         await wrapper.unwrap(WrappedKey(kek=wrapped.kek, blob=wrapped.blob[:-1]), mine)
 

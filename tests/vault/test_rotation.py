@@ -1,7 +1,9 @@
 """Both kinds of rotation, while others go on reading and writing."""
 
+import ast
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -182,6 +184,64 @@ async def test_rewrapping_touches_no_record_and_no_commitment(
         assert ring.commitment("journal", b"words") == before
         assert ring.open_text(sealed, row=ROW, field="body") == "words"
         assert ring.is_current(sealed)
+
+
+async def test_a_wrapping_key_is_not_retired_under_a_data_key_that_is_just_being_made(
+    vault: Vault, key_file: LocalKeyFile, database: Database, owner: Database, org: OrgId
+) -> None:
+    # Given a data key wrapped with the first wrapping key in a transaction that is still open
+    first, removed = await key_file.current(), list[str]()
+    rotation = KekRotation(owner=owner, wrapper=key_file, environment="test")
+
+    async def remove(kek_id: str) -> None:
+        removed.append(kek_id)
+
+    async with database.write(org) as session:
+        await vault.keyring(session, org, create=True)
+        await key_file.add()
+        assert await rotation.left() == 0  # nobody else can see it yet
+
+        # When the first wrapping key is to be retired
+        retiring = asyncio.create_task(rotation.retire(first.kek_id, scheme=first.scheme, remove=remove))
+        done, _ = await asyncio.wait({retiring}, timeout=0.5)
+        assert not done
+
+    # Then that waits, and finds the data key
+    with pytest.raises(KeyInUse):
+        await retiring
+    await rotation.rewrap()
+    await rotation.retire(first.kek_id, scheme=first.scheme, remove=remove)
+    assert removed == [first.kek_id]
+
+
+async def test_the_lines_in_the_documentation_rotate_the_key_file(
+    vault: Vault,
+    key_file: LocalKeyFile,
+    database: Database,
+    owner_url: str,
+    org: OrgId,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    sealed, former = await sealed_by(vault, database, org), await key_file.current()
+    monkeypatch.setenv("JOULE_ENVIRONMENT", "test")
+    monkeypatch.setenv("JOULE_VAULT_KEY_FILE", str(tmp_path / "keys" / "kek.json"))
+    monkeypatch.setenv("JOULE_DATABASE_OWNER_URL", owner_url)
+    lines = compile(_documented(), "docs/vault.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    names: dict[str, Any] = {}
+
+    await eval(lines, names)
+
+    await names["owner"].close()
+    assert (names["done"].moved, names["done"].left) == (1, 0)
+    assert await key_file.current() != former
+    assert await opened_by(vault, database, org, sealed) == "words"
+
+
+def _documented() -> str:
+    """The Python of the page on the vault."""
+    page = Path(__file__).parents[2] / "docs" / "vault.md"
+    return page.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
 
 
 async def test_a_shredded_key_is_not_rewrapped(
