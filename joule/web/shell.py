@@ -12,6 +12,7 @@ from joule.kernel.ids import ProjectId, ThreadId
 from joule.tasks import queries as tasks
 from joule.web.context import Web
 from memory import queries as memory
+from memory.queries import ProjectView
 
 SHOWN_THREADS = 40
 
@@ -63,7 +64,7 @@ async def shell_of(
 ) -> Shell:
     """The frame for `person`. Raises `NotFound` for a project that is not there. `at`: the place of this page."""
     may_chat = allowed(person.role, Permission.CHAT)
-    projects = await memory.projects(session, web.house.vault, person.org) if may_chat else ()
+    projects = await _projects(web, session, person) if may_chat else ()
     links = tuple(
         Link(href=f"/projects/{each.project}", title=each.title, current=each.project == project) for each in projects
     )
@@ -90,6 +91,10 @@ async def shell_of(
         threads=threads,
         query=query,
     )
+
+
+async def _projects(web: Web, session: ReadSession, person: SignedInPerson) -> tuple[ProjectView, ...]:
+    return await memory.list_projects(session, await web.house.vault.keyring(session, person.org))
 
 
 def is_offline(web: Web) -> bool:

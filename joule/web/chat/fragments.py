@@ -40,11 +40,8 @@ class Fragments:
         stand = Stand(facts.state.value)
         turn = tail_of(telling, facts, stand)
         tail = Change(kind="tail", announce=_ANNOUNCED.get(stand, ""))
-        return [
-            message(self._fragment(tail, turn)),
-            message("", event="over"),
-            message(self._fragment(Change(kind="over"), turn)),
-        ]
+        # Taking the stream's own element off the page is what closes it, so that comes last.
+        return [message(self._fragment(each, turn)) for each in (tail, Change(kind="over"))]
 
     def _fragment(self, change: Change, turn: Turn) -> str:
         return self._templates.text(
