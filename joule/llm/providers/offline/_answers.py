@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from joule.llm.providers.offline._figures import number, scored, short_score, summed
-from joule.llm.providers.offline._prose import bold, overview
+from joule.llm.providers.offline._figures import scored, short_score, summed
+from joule.llm.providers.offline._prose import bold, overview, shown
 from joule.llm.providers.offline._table import (
     RATIO_WORDS,
     Column,
@@ -20,7 +20,7 @@ from joule.llm.providers.offline._table import (
     mentioned,
     ratio_named,
 )
-from joule.llm.providers.offline._words import counted, plain
+from joule.llm.providers.offline._words import counted, key_words, plain
 
 Kind = Literal["overview", "rows", "sum", "mean", "median", "minimum", "maximum", "best", "worst"]
 
@@ -33,6 +33,14 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
     (r"\b(?:minimum|min|smallest)\b", "minimum"),
     (r"\b(?:maximum|max)\b", "maximum"),
     (r"\b(?:total|sum|overall|altogether|how\s+much|how\s+many|add\s+up)\b", "sum"),
+)
+_EXPLAINED = set(
+    key_words(
+        "how much many total sum overall altogether average mean spend spent cost budget paid revenue income sales earn"
+        " earned earnings turnover brought conversion converted order purchase lead sign click impression view reach"
+        " calculate compute find show give tell get rate return roas roi ctr cpa cpc per number figure money all file"
+        " table csv data please number"
+    )
 )
 
 
@@ -89,6 +97,33 @@ def answer(asked: Inquiry, table: Table, groups: list[Group]) -> str:
     return " ".join(_figure(asked.kind, each, table) for each in asked.columns[:4])
 
 
+def narrowed(asked: Inquiry, question: str, table: Table) -> bool:
+    """Whether the question may speak of some rows only (`What did we spend on Email?`), by words left unexplained."""
+    known = set(key_words(" ".join(each.name for each in table.columns)))
+    left = set(key_words(question)) - known - _EXPLAINED
+    return asked.by is None and asked.kind in {"sum", "mean"} and bool(left) and bool(table.numbers())
+
+
+def answer_narrowed(asked: Inquiry, question: str, table: Table, groups: list[tuple[Column, Group]]) -> str:
+    """The figure of the one group the question names; of all rows, and saying so, when it names none."""
+    stems = set(key_words(question))
+    fits = [(by, each) for by, each in groups if (keys := set(key_words(each.value))) and keys <= stems]
+    fits.sort(key=lambda pair: (-len(key_words(pair[1].value)), pair[1].value))
+    if not fits:
+        return f"{answer(asked, table, [])} That is over all {counted(table.rows, 'row')}."
+    by, group = fits[0]
+    where = f"{bold(group.value)} ({by.spoken}) in `{table.name}`"
+    if asked.score is not None and asked.score.bottom is not None:
+        return f"The {asked.score.name} of {where} is {bold(short_score(asked.score, asked.score.of(group)))}."
+    columns = asked.columns or ((asked.score.top,) if asked.score else ())
+    mean = asked.kind == "mean"
+    return " ".join(
+        f"The {'average' if mean else 'total'} {each.spoken} of {where} is "
+        f"{bold(summed(each, (group.means if mean else group.sums).get(each.name)))}."
+        for each in columns[:4]
+    )
+
+
 def _by_role(table: Table, said: str) -> list[Column]:
     """`What did we spend?` asks for the column of costs, whatever it is called."""
     synonyms = {
@@ -125,19 +160,16 @@ def _by_group(asked: Inquiry, table: Table, groups: list[Group]) -> str:
         ranked.reverse()
     if not ranked:
         return f"`{table.name}` has no {score.name} by {by.spoken}: there is nothing to divide by."
-    if score.bottom is None and asked.kind == "worst":
-        first = f"{bold(ranked[0].value)} has the lowest {score.name}"
-    elif score.bottom is None:
-        first = f"{bold(ranked[0].value)} has the highest {score.name}"
+    lines = [f"- {bold(each.value)}: {short_score(score, score.of(each))}" for each in ranked[: asked.most or 10]]
+    if asked.kind == "sum":
+        first = f"The {score.name if score.bottom else f'total {score.name}'} by {by.spoken} in `{table.name}`:"
     else:
-        first = f"{bold(ranked[0].value)} has the {'weakest' if asked.kind == 'worst' else 'best'} {score.name}"
-    value = score.of(ranked[0])
-    shown = ranked[: asked.most or 10]
-    lines = [
-        f"{place}. {bold(each.value)}: {short_score(score, score.of(each))}" for place, each in enumerate(shown, 1)
-    ]
-    told = scored(score, value) if value is not None else ""
-    return f"{first} in `{table.name}`: {told}.\n\n" + "\n".join(lines)
+        low = asked.kind == "worst"
+        word = ("lowest" if low else "highest") if score.bottom is None else ("weakest" if low else "best")
+        value = score.of(ranked[0])
+        told = short_score(score, value) if score.bottom is None or value is None else scored(score, value)
+        first = f"{bold(ranked[0].value)} has the {word} {score.name} in `{table.name}`: {told}."
+    return f"{first}\n\n" + "\n".join(lines)
 
 
 def _figure(kind: Kind, column: Column, table: Table) -> str:
@@ -145,20 +177,13 @@ def _figure(kind: Kind, column: Column, table: Table) -> str:
     if kind in {"minimum", "maximum", "best", "worst"}:
         lowest = kind in {"minimum", "worst"}
         value = column.minimum if lowest else column.maximum
-        return f"The {'lowest' if lowest else 'highest'} {named} is {bold(_shown(value, column.unit))}."
+        return f"The {'lowest' if lowest else 'highest'} {named} is {bold(shown(value, column.unit))}."
     values: dict[str, tuple[str, Decimal | None]] = {
         "mean": ("average", column.mean),
         "median": ("median", column.median),
     }
     name, figure = values.get(kind, ("total", column.sum))
     return f"The {name} {named} is {bold(summed(column, figure))}."
-
-
-def _shown(value: str, unit: str) -> str:
-    try:
-        return number(Decimal(value), unit)
-    except ArithmeticError:
-        return value
 
 
 def _names(table: Table) -> str:

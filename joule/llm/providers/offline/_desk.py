@@ -141,7 +141,7 @@ class Desk:
 
     def _place(self, want: Want) -> int | None:
         wanted = (want.tool, self._arguments(want))
-        for place in range(len(self._turn.calls) - 1, self._since - 1, -1):
+        for place in range(self._since, len(self._turn.calls)):
             if self._turn.calls[place][:2] == wanted:
                 return place
         return None

@@ -62,8 +62,18 @@ def overview(table: Table) -> str:
     lines = ["| Column | Total | Average | Median | Lowest | Highest |", "|---|---:|---:|---:|---:|---:|"]
     for each in table.numbers()[:20]:
         cells = [summed(each, value) for value in (each.sum, each.mean, each.median)]
-        lines.append(f"| {_cell(each.name)} | {' | '.join(cells)} | {_cell(each.minimum)} | {_cell(each.maximum)} |")
+        lines.append(
+            f"| {_cell(each.name)} | {' | '.join(cells)} | {shown(each.minimum, each.unit)} | {shown(each.maximum, each.unit)} |"
+        )
     return "\n".join(lines)
+
+
+def shown(value: str, unit: str) -> str:
+    """An extreme of a column: a number with its unit, or whatever else it is."""
+    try:
+        return number(Decimal(value), unit)
+    except ArithmeticError:
+        return _cell(value)
 
 
 def bold(value: str) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from joule.llm.providers.offline._answers import answer, inquiry
+from joule.llm.providers.offline._answers import answer, answer_narrowed, inquiry, narrowed
 from joule.llm.providers.offline._desk import Desk, Outcome, Want
 from joule.llm.providers.offline._extract import gist, title_of
 from joule.llm.providers.offline._files import File, NotClear, files_of, find, guides_of, only, size_of
@@ -123,6 +123,12 @@ def statistics(wish: Statistics, desk: Desk) -> Finding:
     table = table_of(found)
     question = wish.question.replace(wish.file, " ") if wish.file else wish.question
     asked = inquiry(question, table)
+    if narrowed(asked, question, table) and (score := asked.score or main_score(table)) is not None:
+        columns = table.compared_by()
+        found_groups = desk.ask(*(_grouped(file, each.name, score, table) for each in columns))
+        pairs = [(by, each) for by, some in zip(columns, found_groups, strict=True) for each in groups_of(some)]
+        text = answer_narrowed(asked, question, table, pairs)
+        return Finding(text=text, document=text + "\n")
     groups: list[Outcome] = []
     if asked.by is not None and (score := asked.score or main_score(table)) is not None:
         groups = desk.ask(_grouped(file, asked.by.name, score, table))
@@ -212,7 +218,8 @@ def _statistics(file: File) -> Want:
 
 
 def _grouped(file: File, by: str, score: Score, table: Table) -> Want:
-    columns = list(dict.fromkeys([score.top.name, *(each.name for each in table.roles.values())]))
+    wanted = [score.top, *([score.bottom] if score.bottom else []), *table.roles.values()]
+    columns = list(dict.fromkeys(each.name for each in wanted))
     over = {"numerator": score.top.name, "denominator": score.bottom.name} if score.bottom is not None else {}
     return Want(tool="table_statistics", arguments={"file": file.name, "group_by": by, "columns": columns[:8], **over})
 

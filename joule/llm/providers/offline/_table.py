@@ -37,6 +37,7 @@ _COMPARED = (
 )
 _EACH = ("campaign", "ad", "creative", "subject", "name", "title", "newsletter", "post")
 _NOT_COMPARED = re.compile(r"\b(?:id|url|link|note|notes|comment|comments|description|email|e mail|phone)\b")
+_UNITS = {"eur": "€", "euro": "€", "euros": "€", "usd": "$", "dollar": "$", "dollars": "$", "gbp": "£", "pounds": "£"}
 MOST_COMPARED = 200  # distinct values beyond which comparing says nothing
 
 
@@ -61,7 +62,9 @@ class Column:
 
     @property
     def spoken(self) -> str:
-        return plain(self.name)
+        """Its name as it is said, without the currency that stands before its figures anyway."""
+        said = [each for each in plain(self.name).split() if each not in _UNITS]
+        return " ".join(said) or plain(self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,17 +254,7 @@ def _group(values: Mapping[str, Any]) -> Group:
 
 
 def _unit_in(name: str) -> str:
-    units = {
-        "eur": "€",
-        "euro": "€",
-        "euros": "€",
-        "usd": "$",
-        "dollar": "$",
-        "dollars": "$",
-        "gbp": "£",
-        "pounds": "£",
-    }
-    return next((units[each] for each in plain(name).split() if each in units), "")
+    return next((_UNITS[each] for each in plain(name).split() if each in _UNITS), "")
 
 
 def _decimal(value: Any) -> Decimal | None:
