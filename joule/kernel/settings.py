@@ -15,7 +15,9 @@ RetentionClass = Literal["1d", "7d", "30d", "90d", "1y", "7y"]
 
 
 def _section(prefix: str) -> SettingsConfigDict:
-    return SettingsConfigDict(env_prefix=prefix, frozen=True, extra="ignore", env_ignore_empty=True)
+    return SettingsConfigDict(
+        env_prefix=prefix, frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
+    )
 
 
 def default_home() -> Path:
