@@ -10,7 +10,7 @@ from typing import Any
 
 from joule.agent import graph, prompts, tools
 from joule.agent.task import Claim, End, Outcome, done, failed, stopped, waiting
-from joule.agent.work import words_of, work
+from joule.agent.work import label_codec, words_of, work
 from joule.database.errors import DatabaseAway
 from joule.governance.gate import Gate
 from joule.kernel.errors import ApprovalNeeded, Fenced, JouleError, JournalDown, LimitReached, Stopped
@@ -39,7 +39,6 @@ class Runner:
                     self._gate.over(journal, words=words_of(started), stop=claim.stop),
                     principal=claim.principal,
                     project=claim.project,
-                    label=claim.label,
                     started=started,
                     settings=self._settings,
                 )
@@ -64,6 +63,7 @@ class Runner:
             return journal.recording.started.content
         content = {
             "request": claim.request,
+            "label": label_codec().dump_python(claim.label, mode="json"),
             "history": [
                 {"task": str(each.task), "request": each.request, "answer": each.answer} for each in claim.history
             ],

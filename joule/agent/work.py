@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from uuid import UUID
+
+from pydantic import TypeAdapter
 
 from joule.agent import graph, tools
 from joule.agent.context import opening
@@ -17,16 +20,22 @@ from joule.kernel.principal import Principal
 from joule.kernel.settings import TaskSettings
 
 
+@cache
+def label_codec() -> TypeAdapter[Label]:
+    """Reads and writes labels as JSON data."""
+    return TypeAdapter(Label)
+
+
 async def work(
     gate: Performs,
     *,
     principal: Principal,
     project: ProjectId,
-    label: Label,
     started: Mapping[str, Any],
     settings: TaskSettings,
 ) -> str:
     """Work until the model asks for nothing more; its last words. `started` is the content of the task's first row."""
+    label = label_codec().validate_python(started["label"], strict=False)
     bench = Bench(gate=gate, principal=principal, project=project, label=label, loop=asyncio.get_running_loop())
     run = Run(bench=bench, tools=tools.stubs(bench), specs=tools.specs(), limits=Limits(settings))
     messages = await opening(bench, request=started["request"], history=_history(started))

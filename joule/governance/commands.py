@@ -3,11 +3,14 @@
 A command has a fresh task id, so that support can open it like any other task and no two commands wait for each other.
 """
 
+from dataclasses import replace
 from typing import TypeVar
 
 from joule.governance.gate import Gate
 from joule.kernel.action import Action
 from joule.kernel.ids import TaskId, new_id
+from joule.kernel.label import Label, typed_by
+from joule.kernel.principal import Via
 from traces.opening import Journals
 from traces.records import Kind
 
@@ -23,6 +26,7 @@ class Commands:
 
     async def perform(self, action: Action[R]) -> R:
         """Perform one action, journalled before this returns. Raises what the gate or the action raises."""
+        action = _labelled(action)
         journal = await self._journals.command(action.principal.org, TaskId(new_id()), retention=self._retention)
         about: dict[str, str] = {"task_kind": "command"}
         if action.principal.person is not None:
@@ -32,3 +36,11 @@ class Commands:
         await journal.settle()
         await journal.flush()
         return result
+
+
+def _labelled(action: Action[R]) -> Action[R]:
+    """What a person sends by their own hand is their own words, unless the action says otherwise."""
+    who = action.principal
+    if who.via is Via.PERSON and who.person is not None and action.label == Label():
+        return replace(action, label=typed_by(who.person))
+    return action

@@ -12,7 +12,6 @@ from joule.agent.work import words_of, work
 from joule.governance.policy import Policy
 from joule.kernel.errors import ApprovalNeeded, JouleError, NotFound, Stopped
 from joule.kernel.ids import OrgId, PersonId, ProjectId, TaskId
-from joule.kernel.label import typed_by
 from joule.kernel.principal import Principal, Role, Via
 from joule.kernel.settings import TaskSettings
 from joule.replay.playback import Diverged, Playback
@@ -67,7 +66,6 @@ async def _run(
             playback,
             principal=Principal(org=org, person=person, role=Role(role), via=Via.AGENT),
             project=ProjectId(UUID(started.attrs["project"])),
-            label=typed_by(person),
             started=started.content,
             settings=settings,
         )
