@@ -23,12 +23,18 @@ from joule.tasks.dispatch import QUEUE, RUN_TASK, SEARCH_PATH, Perform, job_of
 log = logging.getLogger("joule.tasks")
 
 POLL_SECONDS = 0.5  # only a fallback: an enqueued job notifies
+RESCUE_SECONDS = 1.0
+_ALIVE = 0x6A6F756C  # first key of the advisory lock a worker holds while its process lives
 
 _STALLED = """
 SELECT job.id, job.args FROM procrastinate_jobs AS job
 LEFT JOIN procrastinate_workers AS worker ON worker.id = job.worker_id
 WHERE job.status = 'doing' AND job.queue_name = %(queue)s
   AND (worker.id IS NULL OR worker.last_heartbeat < now() - %(silence)s
+       -- A killed process loses its lock at once. A fresh one has a second to take it.
+       OR (worker.last_heartbeat < now() - interval '1 second' AND worker.id NOT IN (
+           SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND classid = %(alive)s AND granted
+           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())))
        OR worker.id = ANY(%(former)s) OR job.id = ANY(%(dropped)s))
 ORDER BY job.id LIMIT 50 FOR UPDATE OF job SKIP LOCKED
 """
@@ -95,36 +101,63 @@ class ProcrastinateServing:
         running = asyncio.create_task(worker.run(), name="worker")
         stopping = asyncio.create_task(stop.wait(), name="worker stop")
         rescuing = asyncio.create_task(self._rescue(app, worker), name="worker rescue")
+        living = asyncio.create_task(self._show_life(worker), name="worker life")
         try:
-            await asyncio.wait({running, stopping, rescuing}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({running, stopping, rescuing, living}, return_when=asyncio.FIRST_COMPLETED)
             worker.stop()
             await running
-            if rescuing.done():
-                await rescuing
+            for each in (rescuing, living):
+                if each.done():
+                    await each
         finally:
             worker.stop()
-            for each in (stopping, rescuing):
-                each.cancel()
+            for side in (stopping, rescuing):
+                side.cancel()
             await asyncio.gather(stopping, rescuing, return_exceptions=True)
             with suppress(Exception):
                 await running
+            living.cancel()
+            await asyncio.gather(living, return_exceptions=True)
             if worker.worker_id is not None:
                 self._former.add(worker.worker_id)
         if not stop.is_set():
             raise DatabaseAway()  # a side task of the worker failed, and it ended by itself
 
-    async def _rescue(self, app: App, worker: Any) -> None:
-        """Every few seconds, put what nobody works on any more back into the queue."""
+    async def _show_life(self, worker: Any) -> None:
+        """Hold a lock that lasts as long as this process: the heartbeat tells of a frozen one, this of a dead one."""
+        while worker.worker_id is None:  # noqa: ASYNC110  procrastinate has no event for it
+            await asyncio.sleep(0.01)
         while True:
-            await asyncio.sleep(min(5.0, self._stalled.total_seconds() / 4))
-            async with app.connector.pool.connection() as connection:  # type: ignore[attr-defined]
-                dropped = await self._dropped(connection, worker.worker_id)
-                parameters = {"queue": QUEUE, "silence": self._stalled, "dropped": dropped, "former": [*self._former]}
-                for job, arguments in await (await connection.execute(_STALLED, parameters)).fetchall():
-                    await connection.execute(_END, {"job": job})
-                    org, task = OrgId(UUID(arguments["org"])), TaskId(UUID(arguments["task"]))
-                    await job_of(app, org, task, connection=connection)
-                    log.warning("task %s was left behind by its worker and is queued again", task)
+            with suppress(OSError, psycopg.Error):
+                async with await psycopg.AsyncConnection.connect(self._url, autocommit=True, connect_timeout=5) as held:
+                    await held.execute("SELECT pg_advisory_lock(%s, %s)", [_ALIVE, worker.worker_id])
+                    while True:
+                        await asyncio.sleep(RESCUE_SECONDS)
+                        await held.execute("SELECT 1")
+            await asyncio.sleep(0.1)
+
+    async def _rescue(self, app: App, worker: Any) -> None:
+        """Every second, put what nobody works on any more back into the queue."""
+        while True:
+            await asyncio.sleep(RESCUE_SECONDS)
+            # When the database is lost for good, the worker's heartbeat fails too and ends it.
+            with suppress(OSError, psycopg.Error):
+                await self._rescue_once(app, worker)
+
+    async def _rescue_once(self, app: App, worker: Any) -> None:
+        async with app.connector.pool.connection() as connection:  # type: ignore[attr-defined]
+            parameters = {
+                "queue": QUEUE,
+                "silence": self._stalled,
+                "alive": _ALIVE,
+                "dropped": await self._dropped(connection, worker.worker_id),
+                "former": sorted(self._former),
+            }
+            for job, arguments in await (await connection.execute(_STALLED, parameters)).fetchall():
+                await connection.execute(_END, {"job": job})
+                org, task = OrgId(UUID(arguments["org"])), TaskId(UUID(arguments["task"]))
+                await job_of(app, org, task, connection=connection)
+                log.warning("task %s was left behind by its worker and is queued again", task)
 
     async def _dropped(self, connection: psycopg.AsyncConnection[Any], worker: int | None) -> list[int]:
         """Jobs of this very worker that it does not run: their end could not be written while the database was away.

@@ -24,9 +24,7 @@ RUN_TASK = "joule.tasks.run"
 SEARCH_PATH = "public, queue"
 
 _ENTER = text("SELECT set_config('search_path', :path, true)")
-_WITHDRAW = text(
-    "UPDATE queue.procrastinate_jobs SET status = 'cancelled' WHERE status = 'todo' AND lock = ANY(:locks)"
-)
+_WITHDRAW = text("DELETE FROM queue.procrastinate_jobs WHERE status = 'todo' AND lock = ANY(:locks)")
 
 
 class Dispatcher(Protocol):

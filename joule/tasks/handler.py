@@ -76,6 +76,7 @@ class TasksHandler:
         org, author, request = action.principal.org, _person(action.principal), _checked(action.text)
         if not await self._known_project(session, org, action.project):
             raise NotFound("project")
+        await _places.lock(session, org)
         if action.thread is None:
             thread, follows = await self._open_thread(permit, action, session, author, request), None
         else:
@@ -84,7 +85,8 @@ class TasksHandler:
             follows = await _place_in_branch(session, org, action, thread)
         task = TaskId(new_id())
         await self._add_task(permit, action, session, task=task, thread=thread, follows=follows, request=request)
-        await self._dispatcher.enqueue(session, org, task)
+        if await _places.is_free(session, org, task, limit=self._places):
+            await self._dispatcher.enqueue(session, org, task)  # else it is queued when its turn comes
         await _store.touch(session, org, thread, self._clock.now())
         return Started(task=task, thread=thread)
 

@@ -54,11 +54,16 @@ def reading(database: Database, vault: Vault, org: OrgId, task: TaskId) -> Readi
 
 
 async def follow(
-    task: TaskId, *, read: Reading, signals: AsyncIterator[str], after: str | None = None
+    task: TaskId,
+    *,
+    read: Reading,
+    signals: AsyncIterator[str],
+    after: str | None = None,
+    keep_alive: float = KEEP_ALIVE_SECONDS,
 ) -> AsyncGenerator[Sent | None, None]:
     """The events of a task after the one called `after`, until it has ended or pauses for a person.
 
-    None means that nothing happened for a while: send a keep-alive. `signals` is `database.listen("joule_task")`.
+    None means that nothing happened for `keep_alive` seconds: send a comment. `signals` is `database.listen("joule_task")`.
     Raises `NotFound` when the task is, or gets, deleted.
     """
     seen, last = EventId.parse(after), -1
@@ -80,7 +85,7 @@ async def follow(
             if look.state.is_ended or look.state is State.WAITING:
                 return
             quiet = 0.0 if await _rung(bell) else quiet + LOOK_SECONDS
-            if quiet >= KEEP_ALIVE_SECONDS:
+            if quiet >= keep_alive:
                 quiet = 0.0
                 yield None
 

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -96,14 +97,15 @@ class Worker:
         pause = 0.5
         try:
             while not self._stop.is_set():
+                began = time.monotonic()
                 try:
                     await self._serving.serve(self._perform, stop=self._stop)
                 except Unavailable:
+                    if time.monotonic() - began > LONGEST_PAUSE * 2:
+                        pause = 0.5
                     log.warning("the worker lost the database and tries again in %.1f s", pause)
                     await _wait(self._stop, pause)
                     pause = min(pause * 2, LONGEST_PAUSE)
-                else:
-                    pause = 0.5
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from joule.tasks.queries import State
 
@@ -58,6 +59,25 @@ async def test_a_killed_workers_task_is_taken_over(desk, process, tmp_path):
     assert seen.answer == "attempt 2"
     assert attempts.read_text().split() == ["1", "2"]
     assert await desk.jobs() == []
+
+
+async def test_a_killed_workers_task_is_taken_over_long_before_its_heartbeat_is_missed(desk, process, tmp_path):
+    attempts = tmp_path / "attempts"
+    async with process(stalled=300) as first, process(stalled=300) as second:
+        sent = await desk.send(f"slow {attempts}")
+        await written(attempts, 1)
+        pid = await holder(desk, sent.task)
+        for worker in (first, second):
+            if worker.pid == pid:
+                worker.kill()
+        seen = await desk.until(sent.task, State.DONE, seconds=10)
+    assert seen.answer == "attempt 2"
+
+
+async def holder(desk, task) -> int:
+    async with desk.database.read(desk.org) as session:
+        found = await session.execute(text("SELECT worker FROM task WHERE id = :task"), {"task": task})
+        return int(found.scalar_one().split(":")[1])
 
 
 async def test_a_worker_that_wakes_up_after_it_was_replaced_changes_nothing(desk, process, tmp_path):

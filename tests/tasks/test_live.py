@@ -10,7 +10,6 @@ from joule.agent.task import done
 from joule.database.signals import notify
 from joule.kernel.errors import NotFound
 from joule.kernel.ids import ThreadId, new_id
-from joule.tasks import live
 from joule.tasks.actions import DeleteThread
 from joule.tasks.live import Look, follow, reading
 from joule.tasks.queries import State
@@ -77,7 +76,7 @@ async def test_a_signal_brings_the_next_row_at_once(desk):
     assert ended - took[-1] < 0.5  # well under the second that polling would take
 
 
-async def test_without_signals_it_takes_a_second_and_nothing_is_lost(desk, monkeypatch):
+async def test_without_signals_it_takes_a_second_and_nothing_is_lost(desk):
     journal = Growing(rows=2)
 
     async def silence():
@@ -102,9 +101,9 @@ async def test_coming_back_anywhere_gives_the_rest(desk):
         assert "".join(map(sse, whole[:cut] + rest)) == "".join(map(sse, whole))
 
 
-async def test_a_quiet_stream_says_that_it_is_there(desk, monkeypatch):
-    monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 1.0)
-    stream = follow(new_id(), read=Growing(rows=1).read, signals=desk.database.listen("joule_task"))
+async def test_a_quiet_stream_says_that_it_is_there(desk):
+    signals = desk.database.listen("joule_task")
+    stream = follow(new_id(), read=Growing(rows=1).read, signals=signals, keep_alive=1.0)
 
     async with asyncio.timeout(10):
         while await anext(stream) is not None:
