@@ -31,7 +31,6 @@ class Newcomer:
     email: str
     address_key: bytes
     role: Role
-    status: str = "invited"  # the founder is active at once: the command line acts as them before any sign-in
 
 
 async def locked(session: WriteSession, org: OrgId, person: PersonId) -> PersonRow:
@@ -111,8 +110,8 @@ async def keep_an_owner(session: WriteSession, row: PersonRow) -> None:
         raise LastOwner
 
 
-async def add(change: Change, keyring: Keyring, newcomer: Newcomer) -> PersonId:
-    """Add a person. Raises `DetailUnfit` or `AddressTaken`."""
+async def add(change: Change, keyring: Keyring, newcomer: Newcomer, *, status: str = "invited") -> PersonId:
+    """Add a person; a founder is active at once, others when they first sign in. Raises `DetailUnfit` or `AddressTaken`."""
     name, email = checked_name(newcomer.name), checked_address(newcomer.email)
     await _claim(change, newcomer.address_key)
     person = PersonId(new_id())
@@ -123,7 +122,7 @@ async def add(change: Change, keyring: Keyring, newcomer: Newcomer) -> PersonId:
             name=keyring.seal_text(name, row=person, field=NAME),
             email=keyring.seal_text(email, row=person, field=EMAIL),
             role=newcomer.role.value,
-            status=newcomer.status,
+            status=status,
             created_at=change.now,
             decision_id=change.decision,
         )

@@ -121,10 +121,8 @@ class IdentityHandler:
         )
         await session.flush()
         key = await self._addresses.key_of(action.owner_email)
-        owner = Newcomer(
-            name=action.owner_name, email=action.owner_email, address_key=key, role=Role.OWNER, status="active"
-        )
-        return Founded(org=change.org, person=await _people.add(change, keyring, owner))
+        owner = Newcomer(name=action.owner_name, email=action.owner_email, address_key=key, role=Role.OWNER)
+        return Founded(org=change.org, person=await _people.add(change, keyring, owner, status="active"))
 
     async def issue_sign_in_link(self, permit: Permit, action: IssueSignInLink, session: WriteSession) -> SignInLink:
         self._admission.admit(permit, action)

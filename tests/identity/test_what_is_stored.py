@@ -126,9 +126,10 @@ async def test_an_address_row_is_shown_for_its_exact_key_and_for_nothing_less(ro
 
 
 async def test_every_row_an_action_makes_or_changes_names_its_decision(room: Room) -> None:
-    founded = await room.found()
-    link = await room.link(founded.org, founded.person)
-    action = SignInWithLink(principal=anonymous(founded.org), token=link)
+    founded = await room.owner()
+    invite = InvitePerson(principal=founded.principal, person_name="M", email="m@acme.example", role=Role.MEMBER)
+    invited = await room.perform(invite)
+    action = SignInWithLink(principal=anonymous(founded.org), token=invited.token)
     decision = DecisionId(new_id())
     permit = room.permits.issue(action, decision=decision, task=TaskId(new_id()))
 
@@ -136,8 +137,9 @@ async def test_every_row_an_action_makes_or_changes_names_its_decision(room: Roo
         await room.handler.sign_in_with_link(permit, action, session)
 
     async with room.database.read(founded.org) as session:
-        for table in ("person", "web_session", "sign_in_link"):
-            told = (await session.execute(text(f"SELECT decision_id FROM {table}"))).scalars().all()
+        for table, column in (("person", "id"), ("web_session", "person_id"), ("sign_in_link", "person_id")):
+            chosen = text(f"SELECT decision_id FROM {table} WHERE {column} = :person")
+            told = (await session.execute(chosen, {"person": invited.person})).scalars().all()
             assert told == [decision], table
 
 
