@@ -21,6 +21,7 @@ _NUMERAL = re.compile(
     rf"(?P<open>\()?(?P<sign>[+\-−])?\s*(?P<before>{_UNIT})?\s*(?P<inner>[+\-−])?"
     rf"(?P<digits>\d[\d.,]*|[.,]\d+)(?P<power>[eE][+\-]?\d{{1,2}})?\s*(?P<after>%|{_UNIT})?(?P<close>\))?"
 )
+_DIGIT = re.compile(r"[0-9]")
 _SPACED = re.compile(r"(?<=\d)[ '’\u00a0\u202f\u2009](?=\d{3}(?!\d))")
 _GROUPED = {
     ".": re.compile(r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d*)?"),
@@ -45,6 +46,8 @@ def decimal_mark(cells: Iterable[str]) -> Mark | None:
     """Which sign stands before the decimals in these cells, as far as they tell; None when they do not."""
     points = commas = 0
     for cell in cells:
+        if "." not in cell and "," not in cell:
+            continue
         found = _match(cell)
         mark = _evidence(found["digits"]) if found else None
         points += mark == "."
@@ -56,6 +59,8 @@ def decimal_mark(cells: Iterable[str]) -> Mark | None:
 
 def numeral(cell: str, *, mark: Mark) -> Numeral | None:
     """The number in a cell, or None if it is something else. `mark` settles what alone could be either."""
+    if cell.isdigit() and cell.isascii() and len(cell) <= _LONGEST:
+        return Numeral(value=Decimal(cell), unit="")
     found = _match(cell)
     if found is None or (found["open"] is None) != (found["close"] is None):
         return None
@@ -71,7 +76,7 @@ def numeral(cell: str, *, mark: Mark) -> Numeral | None:
 
 def _match(cell: str) -> re.Match[str] | None:
     text = cell.strip()
-    if not text or len(text) > _LONGEST or not any("0" <= sign <= "9" for sign in text):
+    if len(text) > _LONGEST or not _DIGIT.search(text):
         return None
     return _NUMERAL.fullmatch(_SPACED.sub("", text)) if text.isascii() else _NUMERAL.fullmatch(_ascii(text))
 
