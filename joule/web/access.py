@@ -78,9 +78,7 @@ def welcome(web: Web, response: Response, session: SignedIn) -> Response:
 
 def farewell(web: Web, response: Response) -> Response:
     """Takes the one cookie away."""
-    response.delete_cookie(
-        web.address.cookie, path="/", secure=web.address.is_https, httponly=True, samesite="lax"
-    )
+    response.delete_cookie(web.address.cookie, path="/", secure=web.address.is_https, httponly=True, samesite="lax")
     return response
 
 

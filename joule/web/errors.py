@@ -160,7 +160,11 @@ def install(app: FastAPI, templates: Templates) -> None:
         return answer(request, ours, templates)
 
     async def incomplete(request: Request, error: Exception) -> Response:
-        names = sorted({str(each["loc"][-1]) for each in error.errors()}) if isinstance(error, RequestValidationError) else []
+        names = (
+            sorted({str(each["loc"][-1]) for each in error.errors()})
+            if isinstance(error, RequestValidationError)
+            else []
+        )
         problem = kernel.Invalid(
             f"this cannot be used as it is: {', '.join(names)}", advice="Fill in every field and send it again."
         )
@@ -187,12 +191,12 @@ class Caught:
 
         try:
             await self._app(scope, receive, watched)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the person gets a page and nobody its content
             place = error.__traceback__
             while place and place.tb_next:
                 place = place.tb_next
             where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "?"
-            log.error("%s at %s while answering", type(error).__name__, where)  # noqa: TRY400 - no message, no locals
+            log.error("%s at %s while answering", type(error).__name__, where)
             if begun or scope["type"] != "http":
                 raise Interrupted() from None
             known = error if isinstance(error, JouleError) else Unexpected()

@@ -39,7 +39,7 @@ class Templates:
         return self._environment.get_template(template).render(values)
 
     def page(
-        self, template: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+        self, template: str, status: int = 200, headers: Mapping[str, str] | None = None, /, **values: Any
     ) -> HTMLResponse:
         """A page, or a fragment of one, as an answer."""
         return HTMLResponse(self.text(template, values), status_code=status, headers=dict(headers or {}))

@@ -108,9 +108,7 @@ async def change_role(web: Here, person: MemberKeeper, member: UUID, role: Annot
 async def issue_link(web: Here, request: Request, person: MemberKeeper, member: UUID) -> Response:
     """Makes a new sign-in link and shows it."""
     try:
-        made = await web.house.commands.perform(
-            IssueSignInLink(principal=person.principal, person=PersonId(member))
-        )
+        made = await web.house.commands.perform(IssueSignInLink(principal=person.principal, person=PersonId(member)))
     except JouleError as error:
         return await _page(web, person, error=error)
     name = next((each.name for each in await _people(web, person) if each.person == member), "this person")
@@ -164,7 +162,7 @@ async def _page(
     names = {each.person: each.name for each in found}
     return web.templates.page(
         "admin/members.html",
-        status=errors.status_of(error) if error else 200,
+        errors.status_of(error) if error else 200,
         shell=shell,
         members=[_member(each, person) for each in found],
         roles=[each.value for each in _ROLES if governs(person.role, each)],

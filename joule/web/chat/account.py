@@ -65,7 +65,7 @@ async def _page(web: Web, person: SignedInPerson, *, message: str = "", error: J
         )
     return web.templates.page(
         "account/page.html",
-        status=errors.status_of(error) if error else 200,
+        errors.status_of(error) if error else 200,
         shell=shell,
         has_password=person.has_password,
         sessions=[session_line(each, person, "/account/sessions") for each in found],

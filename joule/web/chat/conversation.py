@@ -1,6 +1,7 @@
 """The pages of a conversation: a new one, one that is going on, one of the past."""
 
 from dataclasses import dataclass
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -68,15 +69,15 @@ async def start(web: Here, person: Chatter, project: UUID) -> Response:
     async with web.house.database.read(person.org) as session:
         shell = await shell_of(web, session, person, project=project)
         panel = await panel_of(web, session, person, project)
-    composer = Composer(
-        action=f"/projects/{project}/messages", target=None, placeholder="Ask Joule about your work"
-    )
+    composer = Composer(action=f"/projects/{project}/messages", target=None, placeholder="Ask Joule about your work")
     page = Start(lead=_LEAD, ideas=_ideas(tuple(each.name for each in panel.files)), composer=composer)
     return web.templates.page("thread/new.html", shell=shell, panel=panel, page=page)
 
 
 @router.get("/projects/{project}/threads/{thread}")
-async def page(web: Here, person: Chatter, project: UUID, thread: UUID, task: UUID | None = Query(None)) -> Response:
+async def page(
+    web: Here, person: Chatter, project: UUID, thread: UUID, task: Annotated[UUID | None, Query()] = None
+) -> Response:
     """One conversation, as one branch: the one that leads through `task`, else the newest."""
     return await conversation(web, person, project, thread, task)
 
@@ -111,9 +112,7 @@ async def conversation(
     return web.templates.page("thread/page.html", 200, headers, shell=shell, panel=panel, page=page)
 
 
-async def _turns(
-    web: Web, session: ReadSession, person: SignedInPerson, found: tasks.ThreadView
-) -> tuple[Turn, ...]:
+async def _turns(web: Web, session: ReadSession, person: SignedInPerson, found: tasks.ThreadView) -> tuple[Turn, ...]:
     names = {each.person: each.name for each in await people.people(session, web.house.vault, person.org)}
     return tuple([await turn_of(web, session, person, each, names) for each in found.tasks])
 

@@ -118,9 +118,7 @@ async def upload(
     """Keeps the body as a file. It never touches a disk unsealed; its name comes in a header, not in an address."""
     content = await request.body()
     made = await web.house.commands.perform(
-        UploadFile(
-            principal=person.principal, project=ProjectId(project), file_name=unquote(x_upload), content=content
-        )
+        UploadFile(principal=person.principal, project=ProjectId(project), file_name=unquote(x_upload), content=content)
     )
     return JSONResponse({"file": str(made.file), "name": made.name, "version": made.version, "size": made.size})
 
@@ -161,7 +159,9 @@ async def delete(web: Here, person: FileReader, project: UUID, file: UUID) -> Re
         DeleteFile(principal=person.principal, project=ProjectId(project), file_name=view.name)
     )
     restore = f"/projects/{project}/files/{file}/restore"
-    return await _list(web, person, project, gone={"name": gone.name, "until": gone.restorable_until, "restore": restore})
+    return await _list(
+        web, person, project, gone={"name": gone.name, "until": gone.restorable_until, "restore": restore}
+    )
 
 
 @router.post("/{file}/restore")
@@ -190,9 +190,7 @@ async def restore(
     return await _list(web, person, project)
 
 
-async def _list(
-    web: Web, person: SignedInPerson, project: UUID, *, gone: dict[str, object] | None = None
-) -> Response:
+async def _list(web: Web, person: SignedInPerson, project: UUID, *, gone: dict[str, object] | None = None) -> Response:
     async with web.house.database.read(person.org) as session:
         files, deleted = await _lists(web, session, person, project)
     return web.templates.page("files/_list.html", files=files, deleted=deleted, gone=gone)
@@ -314,7 +312,9 @@ def _rows(text: str) -> tuple[tuple[str, ...], ...]:
     except csv.Error:
         dialect = csv.excel
     try:
-        found = [tuple(row[:COLUMNS]) for _, row in zip(range(ROWS), csv.reader(io.StringIO(text), dialect), strict=False)]
+        found = [
+            tuple(row[:COLUMNS]) for _, row in zip(range(ROWS), csv.reader(io.StringIO(text), dialect), strict=False)
+        ]
     except csv.Error:
         return ()
     width = max((len(row) for row in found), default=0)

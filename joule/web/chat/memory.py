@@ -13,7 +13,7 @@ from joule.database.engine import ReadSession
 from joule.identity import queries as people
 from joule.identity.queries import SignedInPerson
 from joule.kernel.errors import NotFound
-from joule.kernel.ids import ItemId, ProjectId, TaskId
+from joule.kernel.ids import ItemId, PersonId, ProjectId, TaskId
 from joule.kernel.label import Integrity
 from joule.tasks import queries as tasks
 from joule.web.access import Here, MemoryReader
@@ -71,7 +71,9 @@ async def short(web: Here, person: MemoryReader, project: UUID) -> Response:
 
 
 @router.post("")
-async def add(web: Here, person: MemoryReader, project: UUID, text: Text, kind: Annotated[ItemKind, Form()]) -> Response:
+async def add(
+    web: Here, person: MemoryReader, project: UUID, text: Text, kind: Annotated[ItemKind, Form()]
+) -> Response:
     """Remembers something a person typed."""
     action = Remember(principal=person.principal, project=ProjectId(project), text=text, kind=kind)
     await web.house.commands.perform(action)
@@ -134,9 +136,7 @@ async def _items(
     else:
         items = await queries.list_items(session, keyring, ProjectId(project), reader=reader, now=now)
     names = {each.person: each.name for each in await people.people(session, web.house.vault, person.org)}
-    return [
-        _line(each, project, names, await _source(session, person, project, each)) for each in items
-    ]
+    return [_line(each, project, names, await _source(session, person, project, each)) for each in items]
 
 
 async def _item(web: Web, person: SignedInPerson, project: UUID, item: UUID) -> ItemLine:
@@ -156,7 +156,7 @@ async def _source(session: ReadSession, person: SignedInPerson, project: UUID, i
     return f"/projects/{project}/threads/{facts.thread}?task={facts.task}#turn-{facts.task}"
 
 
-def _line(item: RecalledItem, project: UUID, names: Mapping[UUID, str], source: str | None) -> ItemLine:
+def _line(item: RecalledItem, project: UUID, names: Mapping[PersonId, str], source: str | None) -> ItemLine:
     name = names.get(item.author, "somebody") if item.author else "Joule"
     return ItemLine(
         id=item.item,

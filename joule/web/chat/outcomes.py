@@ -118,7 +118,9 @@ def _table(result: Mapping[str, Any]) -> tuple[str, str]:
 def _column(column: Mapping[str, Any]) -> str:
     measures = (("sum", "sum"), ("mean", "mean"), ("minimum", "from"), ("maximum", "to"))
     told = [f"{word} {column[name]}" for name, word in measures if column.get(name) is not None]
-    return f"{column['name']} ({column['kind']}): " + (", ".join(told) or counted(column["distinct"], "different value"))
+    return f"{column['name']} ({column['kind']}): " + (
+        ", ".join(told) or counted(column["distinct"], "different value")
+    )
 
 
 def _written(result: Mapping[str, Any]) -> tuple[str, str]:
@@ -132,7 +134,9 @@ def _gone(result: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _remembered(result: Mapping[str, Any]) -> tuple[str, str]:
-    return ("This was remembered already." if result.get("existing") else "Remembered for this project."), result["text"]
+    return ("This was remembered already." if result.get("existing") else "Remembered for this project."), result[
+        "text"
+    ]
 
 
 def _recalled(result: Mapping[str, Any]) -> tuple[str, str]:

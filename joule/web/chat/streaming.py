@@ -35,14 +35,10 @@ async def stream(
     async with web.house.database.read(person.org) as session:
         facts = await queries.facts(session, person.org, TaskId(task))
     seen = EventId.parse(last_event_id) or EventId.parse(after)
-    return StreamingResponse(
-        _fragments(web, person, facts, seen), media_type="text/event-stream", headers=HEADERS
-    )
+    return StreamingResponse(_fragments(web, person, facts, seen), media_type="text/event-stream", headers=HEADERS)
 
 
-async def _fragments(
-    web: Web, person: SignedInPerson, facts: TaskFacts, seen: EventId | None
-) -> AsyncIterator[str]:
+async def _fragments(web: Web, person: SignedInPerson, facts: TaskFacts, seen: EventId | None) -> AsyncIterator[str]:
     fragments, telling = Fragments(templates=web.templates), telling_of(web, facts)
     async for news in watch(web, person.org, facts):
         match news:

@@ -138,7 +138,7 @@ class Telling:
     def _result(self, event: ToolCallResultEvent) -> list[Change]:
         step = self._step(event.tool_call_id)
         about = (event.metadata or {}).get("joule") or {}
-        step.ended(json.loads(event.content) if event.content else None, about)
+        step.ended(json.loads(str(event.content)) if event.content else None, about)
         return [Change(kind="step", key=step.key, part=step.view())]
 
     def _custom(self, name: str, value: Mapping[str, Any]) -> list[Change]:

@@ -34,9 +34,7 @@ class Over:
     facts: TaskFacts
 
 
-async def rows_of(
-    session: ReadSession, vault: Vault, org: OrgId, task: TaskId, *, after: int = -1
-) -> list[TaskEvent]:
+async def rows_of(session: ReadSession, vault: Vault, org: OrgId, task: TaskId, *, after: int = -1) -> list[TaskEvent]:
     """The journal of a task with its content, or without it when its key was destroyed."""
     try:
         keyring = await vault.keyring(session, org, f"task:{task}")
