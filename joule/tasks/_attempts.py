@@ -14,9 +14,9 @@ from joule.kernel.errors import Fenced, JouleError, NotFound, Unavailable
 from joule.kernel.ids import OrgId, PersonId, ProjectId, TaskId, ThreadId
 from joule.kernel.principal import Principal, Role, Via
 from joule.tasks import _places, _states, _store, queries
-from joule.tasks._states import State
 from joule.tasks.dispatch import Dispatcher
 from joule.tasks.errors import IllegalMove
+from joule.tasks.state import State
 from joule.tasks.tables import TaskRow
 from joule.vault.vault import Vault
 

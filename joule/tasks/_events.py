@@ -1,13 +1,14 @@
 """Builds the single AG-UI events: which field of a journal row goes where."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ag_ui.core import (
     BaseEvent,
     CustomEvent,
     Interrupt,
+    RunErrorEvent,
     RunFinishedInterruptOutcome,
     RunFinishedSuccessOutcome,
     TextMessageContentEvent,
@@ -20,9 +21,9 @@ from ag_ui.core import (
 )
 
 from joule.governance.approvals import LIFETIME
+from joule.kernel.errors import JouleError
 from traces.reader import TaskEvent
 
-ERROR_TEXT = "The task ended with an error."
 SUCCESS = RunFinishedSuccessOutcome()
 
 _DECIDED = ("action", "effect", "tool", "decision", "policies", "facts", "decision_id", "approval_id", "bundle")
@@ -66,6 +67,12 @@ def retracted(message: str, call: str) -> BaseEvent:
 def failure(row: TaskEvent, error: dict[str, Any]) -> BaseEvent:
     """A step other than a tool call that went wrong."""
     return custom("joule.failed", {"call": row.call, "action": row.attrs.get("action"), "error": error})
+
+
+def run_error(outcome: str, code: str, error: Mapping[str, str]) -> BaseEvent:
+    """The end of a run that failed or reached a limit, with what the person can do about it."""
+    metadata = {"joule": {"outcome": outcome, "advice": error.get("advice", JouleError().advice())}}
+    return RunErrorEvent(message=error.get("message", "the task ended with an error"), code=code, metadata=metadata)
 
 
 def text_start(message: str) -> BaseEvent:

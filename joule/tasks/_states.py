@@ -1,11 +1,10 @@
-"""Which state of a task may follow which, and the one place where a task changes state.
+"""The one place where a task changes its state.
 
 Every move is one UPDATE that names the states it may start from; the database holds the same table in a trigger.
 A move on behalf of a worker also names its attempt, so that a worker that was given up changes nothing.
 """
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import text
@@ -15,35 +14,7 @@ from joule.database.signals import notify
 from joule.kernel.errors import Fenced, NotFound
 from joule.kernel.ids import OrgId, TaskId
 from joule.tasks.errors import IllegalMove
-
-TASK_CHANNEL = "joule_task"  # carries the id of a task with news: a row in its journal, or another state
-STOP_CHANNEL = "joule_stop"  # carries the id of a task whose worker should look at its row
-
-
-class State(StrEnum):
-    """Where a task stands."""
-
-    QUEUED = "queued"  # waits for a worker
-    RUNNING = "running"  # a worker holds its newest attempt
-    WAITING = "waiting"  # paused until a person answers
-    DONE = "done"
-    FAILED = "failed"
-    STOPPED = "stopped"
-
-    @property
-    def is_ended(self) -> bool:
-        """Whether nothing can follow."""
-        return not MOVES[self]
-
-
-MOVES: dict[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.RUNNING, State.STOPPED, State.FAILED}),
-    State.RUNNING: frozenset({State.QUEUED, State.WAITING, State.DONE, State.FAILED, State.STOPPED}),
-    State.WAITING: frozenset({State.QUEUED, State.STOPPED}),
-    State.DONE: frozenset(),
-    State.FAILED: frozenset(),
-    State.STOPPED: frozenset(),
-}
+from joule.tasks.state import MOVES, TASK_CHANNEL, State
 
 _LOCK = text("SELECT state, attempt FROM task WHERE org_id = :org AND id = :task FOR UPDATE")
 _CLAIM = text(

@@ -12,7 +12,7 @@ from joule.database.signals import notify
 from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, ProjectId, TaskId, ThreadId
 from joule.kernel.label import Label
-from joule.tasks._states import STOP_CHANNEL
+from joule.tasks.state import STOP_CHANNEL
 from joule.tasks.tables import TaskRow, ThreadRow
 
 LABEL: TypeAdapter[Label] = TypeAdapter(Label)

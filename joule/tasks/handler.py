@@ -18,7 +18,6 @@ from joule.kernel.ids import OrgId, PersonId, ProjectId, TaskId, ThreadId, new_i
 from joule.kernel.permit import Admission, Permit
 from joule.kernel.principal import Principal, Role
 from joule.tasks import _places, _states, _store
-from joule.tasks._states import State
 from joule.tasks.actions import (
     AnswerApproval,
     Answered,
@@ -33,6 +32,7 @@ from joule.tasks.actions import (
 )
 from joule.tasks.dispatch import Dispatcher
 from joule.tasks.errors import EmptyRequest, NotYours, RequestTooLong, TaskEnded, TaskUnfinished
+from joule.tasks.state import State
 from joule.tasks.tables import TaskRow, ThreadRow
 from joule.vault.vault import Vault
 

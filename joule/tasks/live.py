@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from joule.database.engine import Database
 from joule.kernel.ids import OrgId, TaskId, ThreadId
 from joule.tasks import queries
-from joule.tasks._states import State
 from joule.tasks._store import subject_of
+from joule.tasks.state import State
 from joule.tasks.stream import EventId, Projection, Sent
 from joule.vault.errors import NoKey, Shredded
 from joule.vault.keys import Keyring
@@ -59,11 +59,13 @@ async def follow(
     read: Reading,
     signals: AsyncIterator[str],
     after: str | None = None,
+    through_pauses: bool = False,
     keep_alive: float = KEEP_ALIVE_SECONDS,
 ) -> AsyncGenerator[Sent | None, None]:
     """The events of a task after the one called `after`, until it has ended or pauses for a person.
 
-    None means that nothing happened for `keep_alive` seconds: send a comment. `signals` is `database.listen("joule_task")`.
+    With `through_pauses` it stays while the person thinks, and goes on with the next run.
+    None means that nothing happened for `keep_alive` seconds: send a comment. `signals` is `database.listen(TASK_CHANNEL)`.
     Raises `NotFound` when the task is, or gets, deleted.
     """
     seen, last = EventId.parse(after), -1
@@ -82,7 +84,7 @@ async def follow(
                 if seen is None or each.id > seen:
                     quiet = 0.0
                     yield each
-            if look.state.is_ended or look.state is State.WAITING:
+            if look.state.is_ended or (look.state is State.WAITING and not through_pauses):
                 return
             quiet = 0.0 if await _rung(bell) else quiet + LOOK_SECONDS
             if quiet >= keep_alive:

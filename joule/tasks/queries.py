@@ -14,8 +14,8 @@ from joule.database.engine import ReadSession
 from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, PersonId, ProjectId, TaskId, ThreadId
 from joule.kernel.label import Label
-from joule.tasks._states import State
 from joule.tasks._store import LABEL, subject_of
+from joule.tasks.state import State
 from joule.tasks.tables import TaskRow, ThreadRow
 from joule.vault.errors import NoKey, Shredded
 from joule.vault.vault import Vault

@@ -5,15 +5,15 @@ stream resumable: whoever comes back is served from the first row again, less wh
 for (decisions, files, memories, retractions) travels as CUSTOM events called `joule.*`, and as metadata under `joule`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ag_ui.core import BaseEvent, RunErrorEvent, RunFinishedCancelledOutcome, RunFinishedEvent, RunStartedEvent
+from ag_ui.core import BaseEvent, RunFinishedCancelledOutcome, RunFinishedEvent, RunStartedEvent
 
 from joule.kernel.ids import TaskId, ThreadId
 from joule.tasks import _events as made
-from joule.tasks._states import State
+from joule.tasks.state import State
 from traces.reader import TaskEvent
 
 CLOSING = 1000  # first part number of events that no row stands for
@@ -93,7 +93,7 @@ class Projection:
             return []
         if self._run is None and self._seq >= 0:  # it had paused
             self._attempt += 1
-        events = [*self._open_run(), *self._end(str(state), code, answer=None)]
+        events = [*self._open_run(), *self._end(str(state), code, {})]
         seq = max(self._seq, 0)
         return [Sent(id=EventId(seq=seq, part=CLOSING + part), event=event) for part, event in enumerate(events)]
 
@@ -123,7 +123,7 @@ class Projection:
             case "task.paused":
                 return self._paused()
             case "task.ended":
-                return self._end(row.attrs.get("outcome", "done"), row.attrs.get("code"), row.content.get("answer"))
+                return self._end(row.attrs.get("outcome", "done"), row.attrs.get("code"), row.content)
         return []
 
     def _open_run(self) -> list[BaseEvent]:
@@ -219,15 +219,15 @@ class Projection:
         outcome = made.interrupted(questions) if questions else None
         return [*events, RunFinishedEvent(thread_id=str(self._thread), run_id=run, outcome=outcome)]
 
-    def _end(self, outcome: str, code: str | None, answer: Any) -> list[BaseEvent]:
+    def _end(self, outcome: str, code: str | None, content: Mapping[str, Any]) -> list[BaseEvent]:
         self._ended = True
         events = [event for call in list(self._text) for event in self._end_text(call)]
+        answer = content.get("answer")
         if isinstance(answer, str) and answer and answer.strip() != self._said.strip():
             events += [*self._whole_text("answer", answer), *self._end_text("answer")]
         run, self._run = self._run or str(self._task), None
         if outcome in {"failed", "limit"}:
-            metadata = {"joule": {"outcome": outcome}}
-            return [*events, RunErrorEvent(message=made.ERROR_TEXT, code=code or "task.failed", metadata=metadata)]
+            return [*events, made.run_error(outcome, code or "task.failed", content.get("error") or {})]
         ended = RunFinishedCancelledOutcome() if outcome == "stopped" else made.SUCCESS
         return [*events, RunFinishedEvent(thread_id=str(self._thread), run_id=run, outcome=ended)]
 

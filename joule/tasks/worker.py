@@ -26,8 +26,8 @@ from joule.kernel.ids import OrgId, TaskId, new_id
 from joule.kernel.settings import TaskSettings
 from joule.tasks._attempts import Attempts, RoleOf
 from joule.tasks._serving import ProcrastinateServing
-from joule.tasks._states import STOP_CHANNEL
 from joule.tasks.dispatch import Dispatcher, Serving
+from joule.tasks.state import STOP_CHANNEL
 from joule.vault.vault import Vault
 
 log = logging.getLogger("joule.tasks")

@@ -25,7 +25,8 @@ from joule.tasks._serving import ProcrastinateServing
 from joule.tasks.actions import Started, StartTask, StopTask
 from joule.tasks.dispatch import Queue
 from joule.tasks.handler import TasksHandler
-from joule.tasks.queries import State, TaskView
+from joule.tasks.queries import TaskView
+from joule.tasks.state import State
 from joule.tasks.worker import Worker
 from joule.vault.vault import Vault
 

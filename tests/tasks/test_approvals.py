@@ -12,7 +12,7 @@ from joule.kernel.ids import DecisionId, PersonId, new_id
 from joule.tasks import queries
 from joule.tasks.actions import AnswerApproval
 from joule.tasks.errors import NotYours, TaskEnded
-from joule.tasks.queries import State
+from joule.tasks.state import State
 
 
 async def ask(desk, task):

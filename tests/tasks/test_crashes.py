@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from joule.tasks.queries import State
+from joule.tasks.state import State
 
 ROOT = Path(__file__).parents[2]
 

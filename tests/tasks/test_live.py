@@ -12,7 +12,7 @@ from joule.kernel.errors import NotFound
 from joule.kernel.ids import ThreadId, new_id
 from joule.tasks.actions import DeleteThread
 from joule.tasks.live import Look, follow, reading
-from joule.tasks.queries import State
+from joule.tasks.state import TASK_CHANNEL, State
 from joule.tasks.stream import sse
 from traces.reader import TaskEvent
 
@@ -46,7 +46,7 @@ class Growing:
 
 async def heard(desk, task, read, after=None, most=None):
     found = []
-    async for sent in follow(task, read=read, signals=desk.database.listen("joule_task"), after=after):
+    async for sent in follow(task, read=read, signals=desk.database.listen(TASK_CHANNEL), after=after):
         if sent is not None:
             found.append(sent)
         if most is not None and len(found) == most:
@@ -65,7 +65,7 @@ async def test_a_signal_brings_the_next_row_at_once(desk):
             journal.rows += 1
             took.append(time.monotonic())
             async with desk.database.write(desk.org) as session:
-                await notify(session, "joule_task", str(task))
+                await notify(session, TASK_CHANNEL, str(task))
 
     growing = asyncio.create_task(grow())
     found = await heard(desk, task, journal.read)
@@ -102,7 +102,7 @@ async def test_coming_back_anywhere_gives_the_rest(desk):
 
 
 async def test_a_quiet_stream_says_that_it_is_there(desk):
-    signals = desk.database.listen("joule_task")
+    signals = desk.database.listen(TASK_CHANNEL)
     stream = follow(new_id(), read=Growing(rows=1).read, signals=signals, keep_alive=1.0)
 
     async with asyncio.timeout(10):
@@ -128,6 +128,21 @@ async def test_following_a_task_ends_with_it(desk, working):
     await desk.stop(stopped.task)
     found = await heard(desk, stopped.task, reading(desk.database, desk.vault, desk.org, stopped.task))
     assert found[-1].event.outcome.type == "cancelled"
+
+
+async def test_a_reader_may_stay_through_a_pause(desk):
+    journal = Growing(rows=2)
+    states = [State.WAITING, State.RUNNING, State.DONE]
+
+    async def read(after):
+        state = states.pop(0) if len(states) > 1 else states[0]
+        journal.rows = len(ROWS) if state is State.DONE else 2
+        look = await journal.read(after)
+        return Look(thread=look.thread, state=state, code=None, rows=look.rows)
+
+    signals = desk.database.listen(TASK_CHANNEL)
+    found = [each async for each in follow(new_id(), read=read, signals=signals, through_pauses=True)]
+    assert found[-1].event.type.value == "RUN_FINISHED"
 
 
 async def test_following_a_deleted_task_ends(desk):

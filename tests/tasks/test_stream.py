@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 from pydantic import TypeAdapter
 
 from joule.kernel.ids import TaskId, ThreadId, new_id
-from joule.tasks._states import State
+from joule.tasks.state import State
 from joule.tasks.stream import EventId, Projection, Sent, sse
 from traces.reader import TaskEvent
 
@@ -175,6 +175,16 @@ def test_each_end_has_its_own_word():
         "failed": ("RUN_ERROR", None, "x.y"),
         "limit": ("RUN_ERROR", None, "x.y"),
     }
+
+
+def test_a_failure_says_what_to_do_about_it():
+    error = {"message": "the model is away", "advice": "wait a moment"}
+    journal = Journal().write("task.started")
+    journal.write("task.ended", None, {"outcome": "failed", "code": "llm.away"}, answer="", error=error)
+
+    last = shown(journal.rows)[-1]
+    assert (last["message"], last["code"]) == ("the model is away", "llm.away")
+    assert last["metadata"]["joule"]["advice"] == "wait a moment"
 
 
 def test_a_task_that_ended_without_a_word_is_closed_for_the_reader():

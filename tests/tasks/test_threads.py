@@ -10,7 +10,7 @@ from joule.tasks import queries, search
 from joule.tasks.actions import DeleteThread, RenameThread, StartTask
 from joule.tasks.errors import EmptyRequest, NotYours, RequestTooLong, TaskEnded, TaskUnfinished
 from joule.tasks.handler import MAX_REQUEST
-from joule.tasks.queries import State
+from joule.tasks.state import State
 from joule.vault.errors import Shredded
 from tests.tasks.conftest import KNOWN_PROJECT, Desk
 

@@ -10,7 +10,7 @@ from joule.agent.task import done, failed, stopped
 from joule.kernel.errors import NotFound, Unavailable
 from joule.kernel.ids import OrgId, PersonId, new_id
 from joule.tasks.actions import DeleteThread
-from joule.tasks.queries import State
+from joule.tasks.state import State
 
 
 async def test_a_task_is_run_with_the_words_that_came_before_it(desk, working):

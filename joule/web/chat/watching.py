@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from joule.database.engine import ReadSession
 from joule.kernel.ids import OrgId, TaskId
 from joule.tasks import queries
-from joule.tasks._states import TASK_CHANNEL, State
 from joule.tasks.queries import TaskFacts
+from joule.tasks.state import TASK_CHANNEL, State
 from joule.tasks.stream import Projection, Sent
 from joule.vault.errors import NoKey, Shredded
 from joule.vault.vault import Vault

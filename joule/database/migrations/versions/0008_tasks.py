@@ -62,7 +62,7 @@ CREATE TABLE task (
 )
 """
 
-# The same table of moves as joule/tasks/_states.py (a test compares them): the database refuses any other.
+# The same table of moves as joule/tasks/state.py (a test compares them): the database refuses any other.
 _MOVES = """
 CREATE FUNCTION task_moves() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
