@@ -1,18 +1,20 @@
 """Organisation-scoped sessions over one pool of connections.
 
-Every transaction names its organisation before anything else; row-level security does the rest. No organisation, no
-rows. A `ReadSession` is a read-only transaction: the server itself refuses a write in it.
+Every transaction names its organisation in the message that begins it, which goes out with the first statement;
+row-level security does the rest. No organisation, no rows. A `ReadSession` is a read-only transaction: the server
+itself refuses a write in it.
 """
 
 import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, NewType, cast
+from uuid import UUID
 
 import psycopg
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
@@ -27,7 +29,7 @@ WriteSession = NewType("WriteSession", AsyncSession)
 
 Driver = psycopg.AsyncConnection[TupleRow]
 
-_SCOPE = text("SELECT set_config('joule.org', :org, true)")
+_BEGIN = "joule_begin"  # the execution option that carries how a session's transactions begin
 
 # Nothing waits for ever: a lock, a statement or a forgotten transaction ends in an error, not in a hung task.
 _LIMITS = (
@@ -53,12 +55,11 @@ class Database:
             async_creator=self._connect,
             pool_size=pool_size,
             max_overflow=0,
-            pool_pre_ping=True,
             pool_timeout=10,
             hide_parameters=True,  # an error that quotes its parameters quotes content
         )
-        # The same pool; every transaction begins READ ONLY, also one begun after a stray commit.
-        self._reading: AsyncEngine = self._engine.execution_options(postgresql_readonly=True)
+        event.listen(self._engine.sync_engine, "checkout", _notice_dead)
+        event.listen(self._engine.sync_engine, "begin", _begin)
 
         # The journal's own connections: autocommit, one prepared statement each, nothing between it and the wire.
         self._drivers = AsyncConnectionPool[Driver](
@@ -88,15 +89,20 @@ class Database:
             raise trouble from problem
 
     async def _connect(self) -> Driver:
+        # autocommit: the driver would spend a round trip on a bare BEGIN; `_begin` sends it with the organisation.
         return await psycopg.AsyncConnection.connect(
-            self.url, prepare_threshold=None, connect_timeout=5, options=_LIMITS, application_name="joule"
+            self.url,
+            autocommit=True,
+            prepare_threshold=None,
+            connect_timeout=5,
+            options=_LIMITS,
+            application_name="joule",
         )
 
     @asynccontextmanager
     async def read(self, org: OrgId) -> AsyncIterator[ReadSession]:
         """A read-only transaction that sees the rows of `org` alone."""
-        async with _session(self._reading) as session:
-            await session.execute(_SCOPE, {"org": str(org)})
+        async with _session(self._engine, "READ ONLY", org) as session:
             yield ReadSession(session)
             await session.rollback()
 
@@ -107,15 +113,14 @@ class Database:
         Raises `DatabaseAway`, `DatabaseFull` or `DatabaseBusy`; after each of them nothing of it was kept, except that
         a connection lost during the commit itself leaves that one commit unknown.
         """
-        async with _session(self._engine) as session:
-            await session.execute(_SCOPE, {"org": str(org)})
+        async with _session(self._engine, "READ WRITE", org) as session:
             yield WriteSession(session)
             await session.commit()
 
     @asynccontextmanager
     async def unscoped(self) -> AsyncIterator[AsyncSession]:
         """A transaction that names no organisation: sees only tables that have none (the queue, the schema's age)."""
-        async with _session(self._engine) as session:
+        async with _session(self._engine, "READ WRITE", None) as session:
             yield session
             await session.commit()
 
@@ -150,10 +155,17 @@ def _notice_dead(connection: Any, *_: object) -> None:
         raise DisconnectionError
 
 
+def _begin(connection: Connection) -> None:
+    """Names the organisation in the very message that begins a transaction: whichever, also after a stray commit."""
+    connection.exec_driver_sql(connection.get_execution_options()[_BEGIN])
+
+
 @asynccontextmanager
-async def _session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+async def _session(engine: AsyncEngine, mode: str, org: OrgId | None) -> AsyncIterator[AsyncSession]:
+    scope = "" if org is None else UUID(str(org))  # nothing but an id can get into the statement
+    begin = f"BEGIN {mode}; SELECT set_config('joule.org', '{scope}', true)"
     try:
-        async with AsyncSession(engine, expire_on_commit=False) as session:
+        async with AsyncSession(engine.execution_options(**{_BEGIN: begin}), expire_on_commit=False) as session:
             yield session
     except (psycopg.Error, DBAPIError, PoolTimeout) as problem:
         trouble = _trouble(problem)

@@ -3,6 +3,7 @@
 # ruff: noqa: PT012 - what ends a transaction happens in the middle of it
 
 import asyncio
+from typing import cast
 
 import psycopg
 import pytest
@@ -97,13 +98,58 @@ async def test_a_read_session_cannot_be_turned_into_a_writing_one(notes: Databas
     with pytest.raises(DBAPIError):
         async with notes.read(org) as session:
             await session.execute(text("SET TRANSACTION READ WRITE"))
-    with pytest.raises(DBAPIError):
+    with pytest.raises(DBAPIError, match="read-only"):
         async with notes.read(org) as session:
             await session.commit()
-            await session.execute(text("SELECT set_config('joule.org', :org, true)"), {"org": str(org)})
             await session.execute(PUT, {"org": org, "body": "x"})
 
     await put(notes, org)
+
+
+async def test_a_stray_commit_does_not_let_the_rest_out_of_the_organisation(notes: Database, org: OrgId) -> None:
+    await put(notes, org)
+    other = OrgId(new_id())
+
+    async with notes.write(other) as session:
+        await session.commit()
+        assert await count(session) == 0
+        await session.rollback()
+        assert await count(session) == 0
+        await session.execute(PUT, {"org": other, "body": "mine"})
+        assert await count(session) == 1
+
+
+async def test_an_organisation_named_past_the_session_is_forgotten_by_the_next(
+    app_url: str, notes: Database, org: OrgId
+) -> None:
+    await put(notes, org)
+    database = Database(app_url, pool_size=1)
+
+    async with database.write(org) as session:
+        await session.execute(text("SELECT set_config('joule.org', :org, false)"), {"org": str(org)})
+    async with database.unscoped() as session:
+        seen = await count(session)
+
+    assert seen == 0
+    await database.close()
+
+
+async def test_only_an_id_can_name_an_organisation(database: Database) -> None:
+    with pytest.raises(ValueError, match="hexadecimal"):
+        async with database.read(cast(OrgId, "'); DROP TABLE note; --")):
+            pass
+
+
+async def test_a_savepoint_takes_back_its_own_part(notes: Database, org: OrgId) -> None:
+    async with notes.write(org) as session:
+        await session.execute(PUT, {"org": org, "body": "kept"})
+        with pytest.raises(IntegrityError):
+            async with session.begin_nested():
+                await session.execute(PUT, {"org": org, "body": None})
+        await session.execute(PUT, {"org": org, "body": "kept too"})
+
+    async with notes.read(org) as session:
+        assert await count(session) == 2
 
 
 async def test_an_error_takes_the_whole_transaction_back(notes: Database, org: OrgId) -> None:
@@ -132,8 +178,8 @@ async def test_a_server_that_is_not_there_is_away(org: OrgId) -> None:
     database = Database("host=/nowhere dbname=joule user=joule_app")
 
     with pytest.raises(DatabaseAway) as away:
-        async with database.read(org):
-            pass
+        async with database.read(org) as session:
+            await count(session)
 
     assert away.value.advice()
     await database.close()
