@@ -58,7 +58,7 @@ Our voice is warm, plain and confident.
 """
 
 
-def spec(name: str, **properties: str) -> ToolSpec:
+def spec(name: str, /, **properties: str) -> ToolSpec:
     schema = {"type": "object", "properties": {each: {"type": kind} for each, kind in properties.items()}}
     return ToolSpec(name=name, description=name, parameters=canonical_json(schema))
 
@@ -123,9 +123,7 @@ class Project:
         raise AssertionError(f"no answer after {len(rounds)} rounds: {rounds}")
 
     def _results(self, step: Step) -> list[Message]:
-        return [
-            Message(role="tool", text=self._result(call), call_id=call.id, name=call.name) for call in step.calls
-        ]
+        return [Message(role="tool", text=self._result(call), call_id=call.id, name=call.name) for call in step.calls]
 
     def _result(self, call: ToolCall) -> str:
         if call.name in self.refused:
@@ -192,7 +190,11 @@ class Project:
 
     def edit_file(self, file_name: str, find: str, replace: str) -> FileSaved | dict[str, str]:
         if self.files[file_name].count(find) != 1:
-            return {"error": "memory.find", "message": "the text does not stand there exactly once", "advice": "Quote more."}
+            return {
+                "error": "memory.find",
+                "message": "the text does not stand there exactly once",
+                "advice": "Quote more.",
+            }
         return self.write_file(file_name, self.files[file_name].replace(find, replace))
 
     def delete_file(self, file_name: str) -> dict[str, str]:
@@ -243,7 +245,11 @@ class Project:
     ) -> TableFacts | dict[str, str]:
         text = self.files[file_name]
         if not text.strip():
-            return {"error": "memory.not_a_table", "message": "the file is empty", "advice": "Upload a CSV with a header."}
+            return {
+                "error": "memory.not_a_table",
+                "message": "the file is empty",
+                "advice": "Upload a CSV with a header.",
+            }
         rows = list(csv.DictReader(io.StringIO(text)))
         heads = next(csv.reader(io.StringIO(text)))
         chosen = columns or heads

@@ -57,6 +57,8 @@ def understood(problem: Exception, *, provider: str, model: str, key_variable: s
         return ModelRefusedKey(provider, variable=key_variable)
     if names & _SILENT:
         return ModelUnavailable(provider, reason="it did not answer in time")
+    if any("No generation chunks" in str(each) for each in chain):  # langchain-core's word for an empty stream
+        return StreamTruncated(provider)
     if names & _BROKEN_OFF:
         return StreamTruncated(provider) if started else ModelUnavailable(provider, reason="it dropped the connection")
     if names & _AWAY:

@@ -7,6 +7,18 @@ import re
 from collections.abc import Callable
 from typing import Literal
 
+from joule.llm.providers.offline._phrases import (
+    EXT,
+    FILE,
+    QUOTED,
+    VOICE,
+    bare,
+    file_names,
+    named_file,
+    opens,
+    text_of,
+    without_politeness,
+)
 from joule.llm.providers.offline._wishes import (
     DeleteFile,
     EditFile,
@@ -24,24 +36,10 @@ from joule.llm.providers.offline._wishes import (
     WriteFile,
 )
 
-_EXT = r"(?:csv|tsv|md|markdown|txt|text|json|html?|pdf|docx?|pptx?|xlsx?|ya?ml|log)"
-_QUOTED = r"(?:\"([^\"]+)\"|“([^”]+)”|`([^`]+)`|'([^']+)'|‘([^’]+)’)"
-_FILE = re.compile(rf"(?<![\w/])([\w][\w.\-()/]*\.{_EXT})(?![\w])|{_QUOTED}", re.IGNORECASE)
-_POLITE = re.compile(
-    r"^(?:(?:hi|hello|hey)(?:\s+(?:joule|there))?\b[,.!]?|joule[,:]|please|kindly|(?:can|could|would|will)\s+you"
-    r"|i(?:'d|’d| would)\s+like\s+(?:you\s+)?to|i\s+(?:want|need)\s+(?:you\s+)?to|let(?:'s|’s| us)|now|then|also|and"
-    r"|go\s+ahead\s+and|help\s+me(?:\s+to)?)\s+",
-    re.IGNORECASE,
-)
-_VOICE = re.compile(
-    r"[,\s]*\b(?:(?:in|with|using|following|and\s+follow|according\s+to)\s+(?:our|my|the)\s+(?:own\s+)?"
-    r"(?:(?:brand|company|house|usual)(?:'s|’s)?\s+)?(?:voice|tone|style|brand\s+guide(?:lines?)?|style\s+guide)"
-    r"(?:\s+of\s+voice|\s+guide(?:lines?)?)?|on[- ]brand)\b",
-    re.IGNORECASE,
-)
 _NUMBERS = re.compile(
-    r"\b(?:total|sum|overall|how\s+much\s+(?:did|do|does|was|were|have|has|money|revenue|spend)|average|mean|median|max(?:imum)?|min(?:imum)?|highest|lowest|best|worst|most|least|top"
-    r"|bottom|statistics?|stats|roas|roi|ctr|cpa|cpc|conversion\s+rate|cost\s+per|return\s+on|how\s+many\s+rows"
+    r"\b(?:total|sum|overall|how\s+much\s+(?:did|do|does|was|were|have|has|money|revenue|spend)|average|mean"
+    r"|median|max(?:imum)?|min(?:imum)?|highest|lowest|best|worst|most|least|top|bottom"
+    r"|statistics?|stats|roas|roi|ctr|cpa|cpc|conversion\s+rate|cost\s+per|return\s+on|how\s+many\s+rows"
     r"|number\s+of\s+rows|per\s+\w+|by\s+(?:channel|campaign|region|country|month|week|source|medium|platform|product"
     r"|segment|audience|category))\b",
     re.IGNORECASE,
@@ -54,47 +52,10 @@ _ASKS = re.compile(
 )
 
 
-def without_politeness(said: str) -> str:
-    """The request without its politeness."""
-    said = said.strip()
-    while (polite := _POLITE.match(said)) is not None:
-        said = said[polite.end() :].lstrip()
-    return said
-
-
 def read_wish(clause: str) -> Wish | None:
+    """The wish a clause begins with; None when it begins with none."""
     said = without_politeness(clause)
     return next((wish for read in _READERS if (wish := read(said)) is not None), None)
-
-
-def speaks_of_voice(text: str) -> bool:
-    """Whether the person asks for their own voice."""
-    return _VOICE.search(text) is not None
-
-
-def _match(pattern: str, said: str) -> re.Match[str] | None:
-    return re.match(pattern, said, re.IGNORECASE | re.DOTALL)
-
-
-def _files(text: str) -> tuple[str, ...]:
-    names = [next(part for part in match.groups() if part is not None) for match in _FILE.finditer(text)]
-    return tuple(dict.fromkeys(names))
-
-
-def _bare(text: str) -> str:
-    """Without the quotes and the punctuation around it."""
-    said = text.strip().rstrip(".!?,; ").strip()
-    inside = re.fullmatch(_QUOTED, said, re.DOTALL)
-    return next((part for part in inside.groups() if part is not None), said) if inside else said
-
-
-def _named(text: str) -> str:
-    """A file as the person names it: its file name if there is one, else the words for it."""
-    said = _bare(_VOICE.sub("", text))
-    names = _files(said)
-    if names and len(names[0]) >= len(said) - 40:
-        return names[0]
-    return re.sub(r"^(?:(?:the|my|our|a|this|that)\s+|file\s+(?:called\s+|named\s+)?)+", "", said, flags=re.IGNORECASE)
 
 
 # -- one reader for each kind of wish, tried in this order ------------------------------------------------------------
@@ -102,86 +63,79 @@ def _named(text: str) -> str:
 
 def literal_text(said: str) -> Wish | None:
     """`write notes.md: …` and `create a file notes.md with …`: everything that follows is the text, word for word."""
-    opener = _match(
+    opener = opens(
         rf"(?:write|create|make|save|put|start)\s+(?:me\s+)?(?:a\s+|the\s+)?(?:new\s+)?(?:text\s+)?(?:file\s+)?"
-        rf"(?:called\s+|named\s+)?([\w][\w.\-()]*\.{_EXT}|\"[^\"]+\"|“[^”]+”|`[^`]+`|'[^']+')\s*"
+        rf"(?:called\s+|named\s+)?([\w][\w.\-()]*\.{EXT}|\"[^\"]+\"|“[^”]+”|`[^`]+`|'[^']+')\s*"
         r"(?::|,?\s+(?:with|containing|that\s+says|saying)(?:\s+the)?(?:\s+(?:text|content|words|lines?))?:?)\s*(\S.*)$",
         said,
     )
     if opener is None:
         return None
-    return WriteFile(file=_bare(opener[1]), text=_text_of(opener[2]))
-
-
-def _text_of(said: str) -> str:
-    inside = re.fullmatch(_QUOTED, said.strip(), re.DOTALL)
-    return next((part for part in inside.groups() if part is not None), said) if inside else said.strip()
+    return WriteFile(file=bare(opener[1]), text=text_of(opener[2]))
 
 
 def _write(said: str) -> Wish | None:
-    quoted = _match(
-        rf"(write|save|put|store|add|append)\s+{_QUOTED}\s+(?:to|into|in|as|at\s+the\s+end\s+of)\s+(\S.*)$", said
+    quoted = opens(
+        rf"(write|save|put|store|add|append)\s+{QUOTED}\s+(?:to|into|in|as|at\s+the\s+end\s+of)\s+(\S.*)$", said
     )
     if quoted is None:
         return None
     text = next(part for part in quoted.groups()[1:6] if part is not None)
     adding = quoted[1].lower() in {"add", "append"}
-    return WriteFile(file=_named(quoted[7]), text=text, adding=adding)
+    return WriteFile(file=named_file(quoted[7]), text=text, adding=adding)
 
 
 def _save(said: str) -> Wish | None:
     that = r"(?:it|that|this|the\s+(?:result|summary|answer|text|analysis|report)s?|everything|the\s+lot)"
-    save = _match(
+    save = opens(
         rf"(?:save|store|write|put|export|keep)\s+(?:{that}\s+)?(?:in|into|to|as|under)\s+(?:a\s+|the\s+)?(?:new\s+)?"
-        rf"(?:file\s+)?(?:called\s+|named\s+)?([\"'`“]?[\w][\w .\-()]*?\.{_EXT})\b",
+        rf"(?:file\s+)?(?:called\s+|named\s+)?([\"'`“]?[\w][\w .\-()]*?\.{EXT})\b",
         said,
     )
     return SaveThat(file=save[1].lstrip("\"'`“")) if save else None
 
 
 def _edit(said: str) -> Wish | None:
-    inside = _match(r"(?:in|edit|update|change)\s+(\S.{0,120}?)\s*[,:]\s*(?:replace|change|swap)\s+(.+)$", said)
+    inside = opens(r"(?:in|edit|update|change)\s+(\S.{0,120}?)\s*[,:]\s*(?:replace|change|swap)\s+(.+)$", said)
     if inside:
         pair = _pair(inside[2])
-        return EditFile(file=_named(inside[1]), find=pair[0], replace=pair[1]) if pair else None
-    after = _match(r"(?:replace|change|swap)\s+(.+)\s+in\s+(?:the\s+file\s+)?(\S.{0,120})$", said)
+        return EditFile(file=named_file(inside[1]), find=pair[0], replace=pair[1]) if pair else None
+    after = opens(r"(?:replace|change|swap)\s+(.+)\s+in\s+(?:the\s+file\s+)?(\S.{0,120})$", said)
     if after:
         pair = _pair(after[1])
-        return EditFile(file=_named(after[2]), find=pair[0], replace=pair[1]) if pair else None
+        return EditFile(file=named_file(after[2]), find=pair[0], replace=pair[1]) if pair else None
     return None
 
 
 def _pair(said: str) -> tuple[str, str] | None:
-    exact = re.fullmatch(
-        rf"\s*{_QUOTED}\s+(?:with|by|to|for|into)\s+{_QUOTED}[.!?\s]*", said, re.DOTALL | re.IGNORECASE
-    )
+    exact = re.fullmatch(rf"\s*{QUOTED}\s+(?:with|by|to|for|into)\s+{QUOTED}[.!?\s]*", said, re.DOTALL | re.IGNORECASE)
     if exact:
         find, replace = (next(p for p in exact.groups()[n : n + 5] if p is not None) for n in (0, 5))
         return find, replace
     loose = re.fullmatch(r"\s*(\S.*?)\s+(?:with|by|to|for)\s+(\S.*?)\s*", said, re.DOTALL | re.IGNORECASE)
-    return (_bare(loose[1]), _bare(loose[2])) if loose else None
+    return (bare(loose[1]), bare(loose[2])) if loose else None
 
 
 def _delete(said: str) -> Wish | None:
-    gone = _match(r"(?:delete|remove|erase|throw\s+away|bin)\s+(?:the\s+|my\s+)?(?:file\s+)?(\S.{0,120})$", said)
+    gone = opens(r"(?:delete|remove|erase|throw\s+away|bin)\s+(?:the\s+|my\s+)?(?:file\s+)?(\S.{0,120})$", said)
     if gone is None:
         return None
-    named = _bare(gone[1])
-    whole = _FILE.fullmatch(named) or _FILE.fullmatch(gone[1].strip().rstrip(".!?"))
+    named = bare(gone[1])
+    whole = FILE.fullmatch(named) or FILE.fullmatch(gone[1].strip().rstrip(".!?"))
     # "remove the emojis from summary.md" is not a wish to lose summary.md.
     about = re.search(r"\b(?:from|in|of|to|with|all|every\w*|about|that|and)\b", named, re.IGNORECASE)
     return DeleteFile(file=named) if whole or (not about and len(named.split()) <= 4) else None
 
 
 def _remember(said: str) -> Wish | None:
-    kept = _match(
+    kept = opens(
         r"(?:remember|note|keep\s+in\s+mind|make\s+a\s+note|don(?:'t|’t)\s+forget)"
         r"(?:\s+that\b|\s+this\b)?\s*:?\s*(\S.*)$",
         said,
     )
-    if kept is None or _match(r"(?:remember|note)\s+(?:anything|something|about)\b", said):
+    if kept is None or opens(r"(?:remember|note)\s+(?:anything|something|about)\b", said):
         return None
-    text = _text_of(kept[1]).strip().rstrip(".!").strip()
+    text = text_of(kept[1]).strip().rstrip(".!").strip()
     return Remember(text=text, kind=_kind(text)) if text else None
 
 
@@ -196,7 +150,7 @@ def _kind(text: str) -> Literal["rule", "preference", "fact"]:
 
 
 def _recall(said: str) -> Wish | None:
-    asked = _match(
+    asked = opens(
         r"(?:what\s+(?:do|did|have|can)\s+(?:you|we|i)\s+(?:still\s+)?"
         r"(?:remember(?:ed)?|recall|know|told?\s+you|tell\s+you|asked?\s+you\s+to\s+remember)"
         r"|what\s+is\s+remembered|recall|do\s+you\s+remember(?:\s+anything)?|show\s+(?:me\s+)?(?:your|the|our)\s+memor(?:y|ies)"
@@ -205,21 +159,21 @@ def _recall(said: str) -> Wish | None:
     )
     if asked is None:
         return None
-    query = re.sub(r"^(?:me|us|so\s+far|everything|anything|all)\b\s*", "", _bare(asked[1]), flags=re.IGNORECASE)
+    query = re.sub(r"^(?:me|us|so\s+far|everything|anything|all)\b\s*", "", bare(asked[1]), flags=re.IGNORECASE)
     return Recall(query=query[:200])
 
 
 def _forget(said: str) -> Wish | None:
-    gone = _match(
+    gone = opens(
         r"(?:forget|unlearn|stop\s+remembering)\s+(everything\s+|all\s+)?(?:that\s+|what\s+)?(?:you\s+(?:know|remember)\s+)?"
         r"(?:about\s+|the\s+rule\s+(?:that|about)\s+|that\s+)?(.*)$",
         said,
     )
-    return Forget(query=_bare(gone[2])[:400], whole=gone[1] is not None) if gone else None
+    return Forget(query=bare(gone[2])[:400], whole=gone[1] is not None) if gone else None
 
 
 def _list(said: str) -> Wish | None:
-    listing = _match(
+    listing = opens(
         r"(?:(?:list|show|display|see|give)\s+(?:me\s+)?(?:all\s+)?(?:of\s+)?(?:the\s+|my\s+|our\s+)?(?:project\s+)?(?:files?|documents?|uploads?)"
         r"|(?:what|which)\s+(?:files?|documents?|uploads?)\s+(?:do|are|have|did|can|exist)\b"
         r"|(?:find|list|show)\s+(?:me\s+)?(?:all\s+)?(?:the\s+|my\s+)?files?\s+(?:called|named|with\s+names?\s+like|about))\s*(.*)$",
@@ -227,17 +181,17 @@ def _list(said: str) -> Wish | None:
     )
     if listing is None:
         return None
-    about = _match(r"(?:.*\b(?:called|named|like|about|matching)\s+)(\S.*)$", said)
-    return ListFiles(matching=_bare(about[1]) if about else "")
+    about = opens(r"(?:.*\b(?:called|named|like|about|matching)\s+)(\S.*)$", said)
+    return ListFiles(matching=bare(about[1]) if about else "")
 
 
 def _search(said: str) -> Wish | None:
-    sought = _match(
+    sought = opens(
         r"(?:search|look)\s+(?:(?:in|through)\s+)?(?:(?:all\s+)?(?:the\s+|my\s+|our\s+)?files?\s+)?for\s+(\S.*)$", said
-    ) or _match(
+    ) or opens(
         r"(?:find|locate)\s+(?:where\s+)?(\S.*?)\s+(?:in|across)\s+(?:all\s+)?(?:the\s+|my\s+|our\s+)?files?\b", said
     )
-    mention = _match(
+    mention = opens(
         r"(?:where|which\s+files?)\s+(?:do|does|did)?\s*(?:we|i|it|they)?\s*(?:mentions?|says?|talks?\s+about|contains?)\s+(\S.*)$",
         said,
     )
@@ -247,18 +201,18 @@ def _search(said: str) -> Wish | None:
     query = re.sub(
         r"\s+(?:in|across)\s+(?:all\s+)?(?:the\s+|my\s+|our\s+)?files?\W*$", "", found[1], flags=re.IGNORECASE
     )
-    return SearchFiles(query=_bare(query)[:200])
+    return SearchFiles(query=bare(query)[:200])
 
 
 def _statistics(said: str) -> Wish | None:
     if _ASKS.match(said) is None or _NUMBERS.search(said) is None or len(said) > 400:
         return None
-    tables = [each for each in _files(said) if re.search(r"\.(?:csv|tsv)$", each, re.IGNORECASE)]
+    tables = [each for each in file_names(said) if re.search(r"\.(?:csv|tsv)$", each, re.IGNORECASE)]
     return Statistics(question=said, file=tables[0] if tables else "")
 
 
 def summary_wish(said: str) -> Wish | None:
-    asked = _match(
+    asked = opens(
         r"(?:summari[sz]e|sum\s+up|recap|analy[sz]e|tl;?dr\b|condense|review|explain"
         r"|(?:give|show|write|make|create|prepare|draft)\s+(?:me\s+|us\s+)?(?:an?|the)\s+(?:\w+\s+){0,3}"
         r"(?:summary|overview|recap|analysis|report)(?:\s+(?:of|on|about|for|from))?"
@@ -268,32 +222,32 @@ def summary_wish(said: str) -> Wish | None:
     )
     if asked is None:
         return None
-    object_ = _VOICE.sub("", asked[1])
-    names = _files(object_)
+    object_ = VOICE.sub("", asked[1])
+    names = file_names(object_)
     if names:
         return Summarise(files=names)
     place = re.search(r"\b(?:in|of|from)\s+(?:the\s+|my\s+|our\s+)?([\w][\w \-]{1,60})\W*$", object_)
-    phrase = place[1] if place else _named(object_)
+    phrase = place[1] if place else named_file(object_)
     vague = re.fullmatch(
         r"(?:it|this|that|everything|(?:what|how)\b.*|(?:files?|results?|data|table)?)\W*", phrase, re.IGNORECASE
     )
-    return Summarise(files=() if vague or len(phrase) > 60 else (_bare(phrase),))
+    return Summarise(files=() if vague or len(phrase) > 60 else (bare(phrase),))
 
 
 def _read(said: str) -> Wish | None:
-    asked = _match(
+    asked = opens(
         r"(?:(?:read|open|show|display|print|view|cat)\s+(?:me\s+)?(?:the\s+)?(?:contents?\s+of\s+|file\s+)?(?:out\s+)?(?:the\s+)?(\S.{0,120})"
         r"|what(?:'s|’s|\s+is)\s+in\s+(\S.{0,120})|what\s+does\s+(\S.{0,120}?)\s+say\b.*)$",
         said,
     )
     if asked is None:
         return None
-    named = _named(next(part for part in asked.groups() if part is not None))
+    named = named_file(next(part for part in asked.groups() if part is not None))
     return ReadFile(file=named) if named else None
 
 
 def _help(said: str) -> Wish | None:
-    asked = _match(r"(?:help|what\s+can\s+(?:you|i)\s+(?:do|ask)|how\s+do\s+you\s+work|hi|hello|hey)\b.{0,60}$", said)
+    asked = opens(r"(?:help|what\s+can\s+(?:you|i)\s+(?:do|ask)|how\s+do\s+you\s+work|hi|hello|hey)\b.{0,60}$", said)
     return Help() if asked else None
 
 

@@ -8,13 +8,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from joule.llm.providers.offline._readers import (
-    literal_text,
-    read_wish,
-    speaks_of_voice,
-    summary_wish,
-    without_politeness,
-)
+from joule.llm.providers.offline._phrases import speaks_of_voice, without_politeness
+from joule.llm.providers.offline._readers import literal_text, read_wish, summary_wish
 from joule.llm.providers.offline._wishes import (
     DeleteFile,
     EditFile,
