@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from argon2 import PasswordHasher
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from joule.database.engine import Database
@@ -131,7 +130,7 @@ async def open_house(
                 vault=vault,
                 clock=now,
                 addresses=Addresses(database=database, vault=vault),
-                passwords=Passwords(hasher=PasswordHasher()),
+                passwords=Passwords.for_pool(settings.database.pool_size),
                 lifetimes=Lifetimes.of(settings.web),
             ),
             LanguageModelHandler(

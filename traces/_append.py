@@ -13,10 +13,7 @@ from joule.vault.keys import Keyring
 from traces.errors import JournalDown
 from traces.records import Draft, Record, head_of, leaf, seal_entry
 
-_INSERT = (
-    "SELECT journal_append(%s, %s, %s, %s, %s, %s::int4[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], "
-    "%s::text[], %b::bytea[], %b::bytea[], %s::int4[], %s::timestamptz[], %s::text[], %b::bytea[])"
-)
+_INSERT = "SELECT journal_append(%s, %s, %s, %s, %s, %s, %b::bytea[], %s::int4[], %s::text[], %b::bytea[])"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,27 +39,20 @@ def place(draft: Draft, *, chain: Chain, keyring: Keyring, seq: int, previous: b
     return Record(seq=seq, kind=draft.kind, at=draft.at, call=draft.call, head=head, hash=leaf(head), sealed=sealed)
 
 
-async def insert(connection: Driver, chain: Chain, drafts: Sequence[Draft], records: Sequence[Record]) -> None:
+async def insert(connection: Driver, chain: Chain, records: Sequence[Record]) -> None:
     """Insert rows that follow on. Raises `Fenced` when they do not, `JournalDown` when nothing can be written."""
-    contents = [(r.seq, r.at, name, sealed) for r in records for name, sealed in r.sealed.items()]
+    contents = [(record.seq, name, sealed) for record in records for name, sealed in record.sealed.items()]
     arguments = (
         chain.org,
         chain.task,
         chain.attempt,
         chain.retention,
         chain.subject,
-        [r.seq for r in records],
-        [r.at for r in records],
-        [r.kind.value for r in records],
-        [r.call for r in records],
-        [d.attrs.get("action") for d in drafts],
-        [d.attrs.get("decision") for d in drafts],
-        [r.head for r in records],
-        [r.hash for r in records],
-        [c[0] for c in contents],
-        [c[1] for c in contents],
-        [c[2] for c in contents],
-        [c[3] for c in contents],
+        records[0].seq,
+        [record.head for record in records],
+        [seq for seq, _, _ in contents],
+        [name for _, name, _ in contents],
+        [sealed for _, _, sealed in contents],
     )
     try:
         await connection.execute(_INSERT, arguments, prepare=True)

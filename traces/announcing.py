@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from joule.database.engine import Database
-from joule.database.signals import notify
+from joule.database.signals import notify_all
 from joule.kernel.errors import Unavailable
 from joule.kernel.ids import TaskId
 
@@ -47,7 +47,6 @@ class Announcer:
             self._some.clear()
             news, self._news = self._news, set()
             with contextlib.suppress(Unavailable):
-                async with self._database.unscoped() as session:
-                    for task in news:
-                        await notify(session, CHANNEL, str(task))
+                async with self._database.driver() as connection:
+                    await notify_all(connection, CHANNEL, [str(task) for task in news])
             await asyncio.sleep(PAUSE)

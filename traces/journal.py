@@ -23,6 +23,7 @@ from traces.recording import Entry, Recording
 from traces.records import GENESIS, Draft, Kind, Record
 
 Announce = Callable[[TaskId], None]
+LINGER = 0.04  # seconds a row may wait for another flush to ride with
 
 
 class TaskJournal:
@@ -51,6 +52,7 @@ class TaskJournal:
         self._lock = asyncio.Lock()
         self._flushing: asyncio.Task[None] | None = None
         self._down: BaseException | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def note(
         self,
@@ -65,6 +67,8 @@ class TaskJournal:
         draft = Draft(kind=kind, at=self.now(), call=call, attrs=attrs or {}, content=content or {})
         self._drafts.append(draft)
         self._remember(draft)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LINGER, self._linger)
 
     async def write(self, kind: Kind, **row: Any) -> None:
         """Add a row and return when it is durable, with all rows before it."""
@@ -92,12 +96,21 @@ class TaskJournal:
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.create_task(self._drain())
 
+    def _linger(self) -> None:
+        """Nothing has taken the waiting rows along for a while: let whoever watches see them."""
+        self._timer = None
+        if self._drafts and self._down is None:
+            self.flush_soon()
+
     async def _drain(self) -> None:
         while self._drafts:  # rows noted while a flush was under way go with the next
             await self.flush()
 
     async def settle(self) -> None:
         """Wait for a flush under way. Must be called before a task's journal is let go."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._flushing is not None:
             flushing, self._flushing = self._flushing, None
             await flushing
@@ -136,7 +149,7 @@ class TaskJournal:
             records.append(record)
             self._next, self._head = record.seq + 1, record.hash
         try:
-            await _append.insert(connection, self._chain, drafts, records)
+            await _append.insert(connection, self._chain, records)
         except BaseException:
             self._next, self._head = place
             raise

@@ -171,7 +171,7 @@ def head_of(
             "org": str(org),
             "task": str(task),
             "seq": seq,
-            "ts": draft.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "ts": draft.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
             "kind": draft.kind.value,
             "call": draft.call,
             "attrs": dict(draft.attrs),

@@ -49,9 +49,11 @@ class Ring(Action[Payload]):
 
 POLICIES = "\n".join(
     f'@id("bench.p{n}") @reason("bench") permit (principal, action == Joule::Action::"{name}", resource) '
-    f'when {{ context.role == "member" && context.purpose == "essential.service" && context.via == "{via}" }};'
-    for n, (name, via) in enumerate(
-        [("bench.think", "agent"), ("bench.ring", "agent")] + [("bench.ring", "system"), ("bench.think", "system")] * 49
+    f'when {{ context.role == "{role}" && context.purpose == "essential.service" && context.via == "{via}" }};'
+    for n, (name, role, via) in enumerate(
+        [("bench.think", "member", "agent"), ("bench.ring", "member", "agent")]
+        + [(f"memory.{verb}", "support", "agent") for verb in ("list_files", "read_file", "recall", "remember") * 24]
+        + [("bench.ring", "support", "system"), ("bench.think", "support", "system")]
     )
 )
 

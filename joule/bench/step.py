@@ -46,7 +46,7 @@ async def run(*, quick: bool, **_: object) -> Report:
             gate = house.gate.over(journal)
 
             async def perform(action: Action[Any], call: str) -> dict[str, Any]:
-                return await gate.perform(action, call=call)  # type: ignore[no-any-return]
+                return await gate.perform(action, call=call)
 
             current[0] = perform
             began = time.perf_counter()

@@ -141,6 +141,9 @@ class EmbeddedServer:
         """Stops the server (open transactions are rolled back) and lets another parent have it. Safe to repeat."""
         if self._lock is not None:
             self._halt()
+            if (folder := socket_folder(self._data, self._user or server_user())) != self._data:
+                with suppress(OSError):
+                    folder.rmdir()
             os.close(self._lock)
             self._lock = None
 

@@ -6,9 +6,10 @@ every process. It is sent when the sender's transaction commits, and not at all 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import psycopg
+from psycopg.rows import TupleRow
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -94,6 +95,14 @@ async def notify(session: AsyncSession, channel: str, payload: str) -> None:
     if not payload or len(payload) > 200:
         raise ValueError("a signal carries an id")
     await session.execute(_NOTIFY, {"wire": _WIRE, "message": f"{_checked(channel)} {payload}"})
+
+
+async def notify_all(connection: psycopg.AsyncConnection[TupleRow], channel: str, payloads: Sequence[str]) -> None:
+    """Sends many signals at once, on a bare autocommit connection: what they tell of is committed already."""
+    messages = [f"{_checked(channel)} {payload}" for payload in payloads]
+    await connection.execute(
+        "SELECT pg_notify(%s, m) FROM unnest(%s::text[]) AS u (m)", (_WIRE, messages), prepare=True
+    )
 
 
 def _checked(channel: str) -> str:

@@ -119,7 +119,8 @@ class Performance:
         else:
             result = await self._until_stopped(method(permit, action))
         self._journal.note(Kind.RESULT, **self._result(action, result, call, end, started))
-        self._journal.flush_soon()
+        if action.effect.is_outside:
+            self._journal.flush_soon()
         return result
 
     async def _seen(self, effect: Awaitable[Any], call: str, end: Mapping[str, Any], action: Action[Any]) -> Any:

@@ -79,6 +79,7 @@ async def test_a_resumed_task_repeats_nothing(tower: Tower, action):
     wish = action(principal=tower.someone())
     result = await first.perform(wish, call="act/0/0")
     await first.journal.settle()
+    await first.journal.flush()
 
     second = await tower.open(first.journal.task, attempt=2)
     again = await second.perform(wish, call="act/0/0")
@@ -266,6 +267,7 @@ class TestApprovals:
         second = await tower.open(task, attempt=2)
         await second.perform(wish, call="act/0/0")
         await second.journal.settle()
+        await second.journal.flush()
         third = await tower.open(task, attempt=3)
         await third.perform(wish, call="act/0/0")
 
@@ -340,6 +342,7 @@ async def test_without_a_journal_nothing_happens(tower: Tower, action, owner_url
         try:
             await task.perform(wish, call=f"act/0/{n}")
             await task.journal.settle()
+            await task.journal.flush()
         except JournalDown as problem:
             refused.append(problem)
 

@@ -61,37 +61,39 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON trace_content
 """
 
 # One statement a flush. The update of the chain is the fence: a worker of an earlier attempt, or one whose rows no
-# longer follow on, changes no row here, and its whole transaction (effects included) is rolled back.
+# longer follow on, changes no row here, and its whole transaction (effects included) is rolled back. What stands beside
+# a head for searching is taken from the head itself, so the two cannot disagree.
 APPEND = """
 CREATE FUNCTION journal_append(
-    _org uuid, _task uuid, _attempt integer, _retention text, _subject text,
-    _seq integer[], _at timestamptz[], _kind text[], _call text[], _action text[], _decision text[],
-    _head bytea[], _hash bytea[], _content_seq integer[], _content_at timestamptz[], _field text[], _sealed bytea[]
+    _org uuid, _task uuid, _attempt integer, _retention text, _subject text, _first integer,
+    _head bytea[], _content_seq integer[], _field text[], _sealed bytea[]
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    _count integer := cardinality(_seq);
+    _count integer := cardinality(_head);
+    _last bytea := sha256('\\x00'::bytea || _head[_count]);
+    _json jsonb[] := ARRAY(SELECT convert_from(h, 'UTF8')::jsonb FROM unnest(_head) WITH ORDINALITY AS u (h, n) ORDER BY n);
+    _previous bytea := decode(repeat('00', 32), 'hex');
 BEGIN
     PERFORM set_config('joule.org', _org::text, true);
-    IF _seq[1] = 0 THEN
+    IF _first = 0 THEN
         INSERT INTO trace_chain (org_id, task_id, retention, key_subject, started_at, attempt, next_seq, head)
-        VALUES (_org, _task, _retention, _subject, _at[1], _attempt, _count, _hash[_count])
+        VALUES (_org, _task, _retention, _subject, (_json[1]->>'ts')::timestamptz, _attempt, _count, _last)
         ON CONFLICT DO NOTHING;
     ELSE
-        UPDATE trace_chain SET next_seq = _seq[_count] + 1, head = _hash[_count]
-        WHERE org_id = _org AND task_id = _task AND attempt = _attempt AND next_seq = _seq[1];
+        UPDATE trace_chain SET next_seq = _first + _count, head = _last
+        WHERE org_id = _org AND task_id = _task AND attempt = _attempt AND next_seq = _first
+        RETURNING OLD.head INTO _previous;
     END IF;
-    IF NOT FOUND THEN
+    IF NOT FOUND OR _json[1]->>'prev' <> encode(_previous, 'hex') THEN
         RAISE EXCEPTION 'fenced' USING ERRCODE = 'JL001';
     END IF;
     INSERT INTO trace_event (org_id, task_id, seq, retention, at, kind, call, action, decision, head, hash)
-    SELECT _org, _task, r.seq, _retention, r.at, r.kind, r.call, r.action, r.decision, r.head, r.hash
-    FROM unnest(_seq, _at, _kind, _call, _action, _decision, _head, _hash)
-        AS r (seq, at, kind, call, action, decision, head, hash);
-    IF cardinality(_content_seq) > 0 THEN
-        INSERT INTO trace_content (org_id, task_id, seq, field, retention, at, sealed)
-        SELECT _org, _task, c.seq, c.field, _retention, c.at, c.sealed
-        FROM unnest(_content_seq, _content_at, _field, _sealed) AS c (seq, at, field, sealed);
-    END IF;
+    SELECT _org, _task, _first + n - 1, _retention, (_json[n]->>'ts')::timestamptz, _json[n]->>'kind', _json[n]->>'call',
+           _json[n]->'attrs'->>'action', _json[n]->'attrs'->>'decision', h, sha256('\\x00'::bytea || h)
+    FROM unnest(_head) WITH ORDINALITY AS u (h, n);
+    INSERT INTO trace_content (org_id, task_id, seq, field, retention, at, sealed)
+    SELECT _org, _task, c.seq, c.field, _retention, (_json[c.seq - _first + 1]->>'ts')::timestamptz, c.sealed
+    FROM unnest(_content_seq, _field, _sealed) AS c (seq, field, sealed);
 END $$;
 """
 
