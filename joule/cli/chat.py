@@ -71,6 +71,7 @@ class Talk:
     answer: str = ""
     steps: list[dict[str, Any]] = field(default_factory=list)
     _mid_line: bool = False
+    _speaking: str | None = None
 
     @property
     def standing(self) -> str:
@@ -102,6 +103,9 @@ class Talk:
     def _tell(self, event: "TaskEvent") -> None:
         if event.kind == "text.delta":
             text = str(event.content.get("text", ""))
+            if self.answer and event.call != self._speaking:
+                text = f"\n\n{text}"  # another turn of the model
+            self._speaking = event.call
             self.answer += text
             self.output.stream(text)
             self._mid_line = not text.endswith("\n")

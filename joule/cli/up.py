@@ -43,6 +43,10 @@ class NotStarted(JouleError):
 class ChildFailed(Exception):
     """A child ended with an error and has told the person about it."""
 
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(f"exit code {exit_code}")
+        self.exit_code = exit_code
+
 
 @click.command("up")
 @click.option("--sample/--no-sample", default=True, help="Put a sample project into a new workspace.")
@@ -67,8 +71,8 @@ async def command(output: Output, sample: bool) -> None:
         ready = await _prepare(output, environment, stopping, sample=sample)
         if not stopping.is_set():
             await _run(output, settings, web, environment, ready, server, stopping)
-    except ChildFailed:
-        sys.exit(FAILED)
+    except ChildFailed as problem:
+        sys.exit(problem.exit_code)
     finally:
         if server is not None:
             await asyncio.to_thread(server.stop)
@@ -109,7 +113,7 @@ async def _prepare(
     told, _ = await telling
     if process.returncode != 0:
         click.echo(told.decode(), nl=False)
-        raise ChildFailed
+        raise ChildFailed(process.returncode if process.returncode and process.returncode > 0 else FAILED)
     result: dict[str, Any] = json.loads(told)
     return result
 
