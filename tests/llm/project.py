@@ -15,6 +15,7 @@ from uuid import UUID, uuid5
 
 from pydantic import TypeAdapter
 
+from joule.kernel.ids import FileId, ItemId
 from joule.kernel.label import Label
 from joule.llm.actions import Message, ToolCall, ToolSpec, canonical_json
 from joule.llm.providers.offline._planner import Step, plan
@@ -138,7 +139,7 @@ class Project:
     def list_files(self) -> FileList:
         listed = tuple(
             ListedFile(
-                file=NOWHERE,
+                file=FileId(NOWHERE),
                 name=name,
                 version=1,
                 size=len(text.encode()),
@@ -156,7 +157,7 @@ class Project:
             return {"error": "memory.no_such_file", "message": "there is no such file", "advice": "Check the name."}
         text = self.files[file_name]
         return FileText(
-            file=NOWHERE,
+            file=FileId(NOWHERE),
             name=file_name,
             version=1,
             text=text,
@@ -169,7 +170,7 @@ class Project:
 
     def search_files(self, query: str) -> FileHits:
         hits = tuple(
-            FileHit(file=NOWHERE, name=name, version=1, line=at, snippet=line, label=Label())
+            FileHit(file=FileId(NOWHERE), name=name, version=1, line=at, snippet=line, label=Label())
             for name, text in sorted(self.files.items())
             for at, line in enumerate(text.split("\n"), 1)
             if query.lower() in line.lower()
@@ -180,7 +181,7 @@ class Project:
         version = 2 if file_name in self.files else 1
         self.files[file_name] = text
         return FileSaved(
-            file=NOWHERE,
+            file=FileId(NOWHERE),
             name=file_name,
             version=version,
             size=len(text.encode()),
@@ -202,7 +203,7 @@ class Project:
         return {"file": str(NOWHERE), "name": file_name, "restorable_until": NOW.isoformat()}
 
     def remember(self, text: str, kind: str = "fact") -> Remembered:
-        item = uuid5(NOWHERE, text)
+        item = ItemId(uuid5(NOWHERE, text))
         existing = str(item) in self.items
         self.items[str(item)] = text
         return Remembered(item=item, text=text, kind=kind, pinned=False, label=Label(), existing=existing)
@@ -216,7 +217,7 @@ class Project:
         ]
         items = tuple(
             RecalledItem(
-                item=UUID(item),
+                item=ItemId(UUID(item)),
                 text=text,
                 kind="fact",
                 pinned=False,
@@ -258,7 +259,7 @@ class Project:
         for row in rows if group_by else []:
             groups.setdefault(row[group_by or ""], []).append(row)
         return TableFacts(
-            file=NOWHERE,
+            file=FileId(NOWHERE),
             name=file_name,
             version=1,
             rows=len(rows),

@@ -4,8 +4,9 @@ Everything that decides who receives the conversation is stated here, so that no
 (OPENAI_BASE_URL, OPENAI_PROXY, a tracing gateway) can send it elsewhere. Nothing is retried below us.
 """
 
-import importlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -42,17 +43,18 @@ def open_partner(provider: str, model: str, settings: ModelSettings) -> ChatMode
 
 
 def _openai(model: str, settings: ModelSettings) -> tuple[BaseChatModel, str]:
-    package = _package("langchain_openai", "openai")
-    client_package = _package("openai", "openai")
+    with _extra("openai"):
+        import langchain_openai
+        import openai
     url = settings.base_url or OPENAI_URL
     limit: dict[str, Any] = {"max_completion_tokens": settings.max_output_tokens}
     if settings.base_url is not None:  # servers that only speak the format know the older word
         limit = {"extra_body": {"max_tokens": settings.max_output_tokens}}
-    chat = package.ChatOpenAI(
+    chat = langchain_openai.ChatOpenAI(
         model=model,
         base_url=url,
         api_key=_key("openai", settings, needed=settings.base_url is None),
-        http_async_client=client_package.DefaultAsyncHttpxClient(
+        http_async_client=openai.DefaultAsyncHttpxClient(
             # A redirect would hand the conversation to a host nobody chose; a proxy has no business on loopback.
             follow_redirects=False,
             trust_env=not stays_here(url),
@@ -72,9 +74,10 @@ def _openai(model: str, settings: ModelSettings) -> tuple[BaseChatModel, str]:
 
 
 def _anthropic(model: str, settings: ModelSettings) -> tuple[BaseChatModel, str]:
-    package = _package("langchain_anthropic", "anthropic")
+    with _extra("anthropic"):
+        import langchain_anthropic  # type: ignore[import-not-found,unused-ignore]
     url = settings.base_url or ANTHROPIC_URL
-    chat = package.ChatAnthropic(
+    chat = langchain_anthropic.ChatAnthropic(
         model=model,
         base_url=url,
         api_key=_key("anthropic", settings),
@@ -97,9 +100,10 @@ def _bedrock(model: str, settings: ModelSettings) -> tuple[BaseChatModel, str]:
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     if not region:
         raise Misconfigured("bedrock needs a region", advice="Set AWS_REGION to the region your models are enabled in.")
-    package = _package("langchain_aws", "bedrock")
+    with _extra("bedrock"):
+        import langchain_aws  # type: ignore[import-not-found,unused-ignore]
     host = f"bedrock-runtime.{region}.amazonaws.com"
-    chat = package.ChatBedrockConverse(
+    chat = langchain_aws.ChatBedrockConverse(
         model=model,
         region_name=region,
         endpoint_url=f"https://{host}",
@@ -111,8 +115,9 @@ def _bedrock(model: str, settings: ModelSettings) -> tuple[BaseChatModel, str]:
 
 
 def _google(model: str, settings: ModelSettings) -> tuple[BaseChatModel, str]:
-    package = _package("langchain_google_genai", "google")
-    chat = package.ChatGoogleGenerativeAI(
+    with _extra("google"):
+        import langchain_google_genai  # type: ignore[import-not-found,unused-ignore]
+    chat = langchain_google_genai.ChatGoogleGenerativeAI(
         model=model,
         google_api_key=_key("google", settings),
         max_output_tokens=settings.max_output_tokens,
@@ -124,13 +129,18 @@ def _google(model: str, settings: ModelSettings) -> tuple[BaseChatModel, str]:
     return chat, GOOGLE_HOST
 
 
-def _package(module: str, extra: str) -> Any:
+@contextmanager
+def _extra(name: str) -> Iterator[None]:
+    """Turns the absence of a partner package into the advice to install it."""
+    absent = False
     try:
-        return importlib.import_module(module)
+        yield
     except ModuleNotFoundError as missing:
-        if missing.name is None or not module.startswith(missing.name):
+        if not (missing.name or "").startswith(("langchain_", "openai")):
             raise
-    raise ProviderNotInstalled(extra, extra=extra)
+        absent = True
+    if absent:
+        raise ProviderNotInstalled(name, extra=name)
 
 
 def _key(provider: str, settings: ModelSettings, *, needed: bool = True) -> SecretStr:

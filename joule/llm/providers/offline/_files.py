@@ -75,13 +75,13 @@ def find_exact(said: str, files: Sequence[File]) -> File | NotClear:
     return NotClear(said=_absent(said, files))
 
 
-def only(files: Sequence[File], *, table: bool) -> File | NotClear:
+def only(files: Sequence[File], *, tables: bool) -> File | NotClear:
     """The file meant when none is named: the only table, or the only text that is no guide."""
     guides = guides_of(files)
-    fits = [each for each in files if each.is_text and each.is_table is table and each not in guides]
+    fits = [each for each in files if each.is_text and each.is_table is tables and each not in guides]
     if len(fits) == 1:
         return fits[0]
-    kind = "table (CSV)" if table else "file"
+    kind = "table (CSV)" if tables else "file"
     if not fits:
         return NotClear(said=f"There is no {kind} in this project yet. Upload one, then ask again.")
     return NotClear(said=f"Which {kind} do you mean: {_named(fits, 'or')}?")

@@ -114,7 +114,7 @@ def statistics(wish: Statistics, desk: Desk) -> Finding:
     if not listing.is_good:
         return _failed("list the files", listing)
     files = files_of(listing)
-    file = find(wish.file, files) if wish.file else only(files, table=True)
+    file = find(wish.file, files) if wish.file else only(files, tables=True)
     if isinstance(file, NotClear):
         return Finding(text=file.said, is_good=False)
     (found,) = desk.ask(_statistics(file))
@@ -203,10 +203,10 @@ def _meant(said: str, desk: Desk) -> File | NotClear:
 
 
 def _only_one(files: list[File]) -> File | NotClear:
-    table = only(files, table=True)
+    table = only(files, tables=True)
     if isinstance(table, File) or any(each.is_table for each in files):
         return table
-    return only(files, table=False)
+    return only(files, tables=False)
 
 
 def _read(file: File) -> Want:
