@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,6 +9,8 @@ from joule.database.engine import Database
 from joule.database.server import ServerAddress
 from joule.kernel.ids import OrgId, new_id
 from joule.kernel.settings import DatabaseSettings, Settings, VaultSettings
+from joule.vault.local_key_file import LocalKeyFile
+from joule.vault.vault import Vault
 from tests.support.clock import StoppedClock
 from tests.support.postgres import TestServer, running_test_server
 
@@ -72,10 +73,7 @@ def settings(tmp_path: Path, address: ServerAddress) -> Settings:
 
 
 @pytest.fixture
-async def vault(tmp_path: Path, clock: StoppedClock) -> Any:
+def vault(tmp_path: Path, clock: StoppedClock) -> Vault:
     """A vault over a fresh local key file."""
-    from joule.vault.local_key_file import LocalKeyFile
-    from joule.vault.vault import Vault
-
     wrapper = LocalKeyFile.create(tmp_path / "vault" / "kek.json")
     return Vault(wrapper=wrapper, clock=clock, environment="test", cache_seconds=60)

@@ -15,13 +15,18 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from joule.database.engine import Database
-from joule.database.errors import DatabaseAway, DatabaseBusy, SchemaOutOfDate
+from joule.database.errors import DatabaseAway, DatabaseBusy, SchemaOutOfDate, UnsafeRole
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x6A6F756C65  # "joule"
 _TURN = "120s"  # how long another migrator may take before we give up
 _TABLE_LOCK = "5s"  # a busy table is given back rather than queued on, or all its readers would queue behind us
 _STATEMENT = "600s"
+
+_ROLES = """
+    SELECT (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user),
+           EXISTS (SELECT FROM pg_roles WHERE rolname = 'joule_app')
+"""
 
 _CHOOSE = "Run `joule up` with the newer version of Joule, or install the version that made this database."
 
@@ -40,11 +45,13 @@ def current(owner_url: str) -> str | None:
 def upgrade(owner_url: str, *, to: str = "head") -> None:
     """Runs every version up to `to`. Waits while another migrator is at it.
 
-    Raises `SchemaOutOfDate` when the database is newer than this program, `DatabaseBusy` when tables stay locked.
+    Raises `SchemaOutOfDate` when the database is newer than this program, `UnsafeRole` when the roles are not what they
+    must be, `DatabaseBusy` when tables stay locked.
     """
     try:
         with _engine(owner_url).begin() as connection:
             _take_turn(connection)
+            _refuse_roles(connection)
             _refuse_newer(MigrationContext.configure(connection).get_current_revision())
             config = Config()
             config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
@@ -83,6 +90,21 @@ def _take_turn(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     connection.execute(text(f"SET LOCAL lock_timeout = '{_TABLE_LOCK}'"))
     connection.execute(text(f"SET LOCAL statement_timeout = '{_STATEMENT}'"))
+
+
+def _refuse_roles(connection: Connection) -> None:
+    unbound, known = connection.execute(text(_ROLES)).one()
+    if unbound:
+        raise UnsafeRole(
+            "the schema would belong to a role that row-level security does not bind",
+            advice="Let JOULE_DATABASE_OWNER_URL log in as a role of its own: NOSUPERUSER NOBYPASSRLS, owner of the "
+            "database.",
+        )
+    if not known:
+        raise UnsafeRole(
+            "the role joule_app, which the schema is opened to, does not exist",
+            advice="Have the operator run: CREATE ROLE joule_app LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE PASSWORD …",
+        )
 
 
 def _refuse_newer(found: str | None) -> None:

@@ -9,11 +9,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import CheckConstraint, create_engine
 
 from joule.database import migrate
 from joule.database.engine import Database
-from joule.database.errors import DatabaseAway, DatabaseBusy, SchemaOutOfDate
+from joule.database.errors import DatabaseAway, DatabaseBusy, SchemaOutOfDate, UnsafeRole
 from joule.database.server import ServerAddress
 from tests.database.conftest import as_role
 from tests.support.postgres import TestServer
@@ -140,6 +141,26 @@ def test_a_migrator_does_not_queue_behind_a_busy_table(owner_url: str, monkeypat
             migrate.upgrade(owner_url)
 
     migrate.upgrade(owner_url)
+
+
+def test_the_schema_never_belongs_to_a_role_the_wall_does_not_bind(test_server: TestServer) -> None:
+    with test_server.clone(migrated=False) as empty:
+        with pytest.raises(UnsafeRole, match="does not bind"):
+            migrate.upgrade(make_conninfo(empty.owner_url, user="postgres"))
+
+        migrate.upgrade(empty.owner_url)
+
+
+def test_without_the_applications_role_nothing_is_migrated(test_server: TestServer) -> None:
+    with test_server.clone(migrated=False) as empty:
+        as_role(test_server.superuser_url(), "ALTER ROLE joule_app RENAME TO mislaid")
+        try:
+            with pytest.raises(UnsafeRole, match="joule_app"):
+                migrate.upgrade(empty.owner_url)
+        finally:
+            as_role(test_server.superuser_url(), "ALTER ROLE mislaid RENAME TO joule_app")
+
+        migrate.upgrade(empty.owner_url)
 
 
 def test_a_server_that_is_not_there_is_away() -> None:

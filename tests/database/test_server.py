@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import text
 
 from joule.database import _binaries
@@ -23,6 +24,7 @@ from joule.database.errors import DatabaseAway, ServerOwned, ServerTrouble
 from joule.database.server import EmbeddedServer
 from joule.kernel.ids import OrgId, new_id
 from tests.database.conftest import NOTE, as_role
+from tests.support.postgres import clear_leftovers
 
 Homes = Callable[[], Path]
 
@@ -207,6 +209,9 @@ def test_a_folder_whose_path_is_too_long_for_a_socket_still_works(new_home: Home
     with EmbeddedServer(home=home) as server:
         assert server.answers()
         assert str(home) not in server.address.app_url
+        aside = Path(str(conninfo_to_dict(server.address.app_url)["host"]))
+        assert aside.exists()
+    assert not aside.exists()
 
 
 def test_a_making_that_was_cut_short_is_begun_anew(new_home: Homes) -> None:
@@ -272,3 +277,21 @@ def test_programs_in_a_closed_checkout_are_copied_out_and_the_checkout_stays_clo
         [found.program("postgres"), "--version"], user=somebody, capture_output=True, text=True, check=True
     )
     assert "18." in said.stdout
+
+
+def test_the_server_of_a_killed_test_run_is_cleared_away_by_the_next() -> None:
+    program = (
+        "import time; from tests.support.postgres import running_test_server\n"
+        "with running_test_server() as run: print(run.server.home, run.server.pid(), flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        home, number = run.stdout.readline().split()
+        run.kill()
+    os.kill(int(number), 0)  # it lives on
+
+    clear_leftovers()
+
+    assert not Path(home).exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(number), 0)
