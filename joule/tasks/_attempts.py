@@ -24,7 +24,7 @@ RoleOf = Callable[[AsyncSession, OrgId, PersonId], Awaitable[Role]]
 
 HISTORY_EXCHANGES = 20
 HISTORY_CHARACTERS = 40_000
-MOST_CRASHES = 10  # runs in a row that ended without a word, before a task is taken for the cause
+MOST_CRASHES = 20  # runs in a row that ended without a word, before a task is taken for the cause
 
 _STATES = {
     End.DONE: State.DONE,

@@ -185,7 +185,7 @@ async def history(
     left = characters
     identifiers = (await session.execute(_BEFORE, {"org": org, "task": task, "most": most})).scalars().all()
     for identifier in identifiers:
-        request, answer = await _words(session, vault, await _row(session, org, TaskId(identifier)))
+        request, answer = await words_of(session, vault, await _row(session, org, TaskId(identifier)))
         if request is None or answer is None:
             continue
         left -= len(request) + len(answer)
@@ -197,7 +197,7 @@ async def history(
 
 async def words(session: AsyncSession, vault: Vault, org: OrgId, task: TaskId) -> tuple[str | None, str | None]:
     """The request and the answer of a task; both None when its key was shredded. Raises `NotFound`."""
-    return await _words(session, vault, await _row(session, org, task))
+    return await words_of(session, vault, await _row(session, org, task))
 
 
 async def _row(session: AsyncSession, org: OrgId, task: TaskId) -> TaskRow:
@@ -207,7 +207,8 @@ async def _row(session: AsyncSession, org: OrgId, task: TaskId) -> TaskRow:
     return row
 
 
-async def _words(session: AsyncSession, vault: Vault, row: TaskRow) -> tuple[str | None, str | None]:
+async def words_of(session: AsyncSession, vault: Vault, row: TaskRow) -> tuple[str | None, str | None]:
+    """The words of a task whose row is at hand already."""
     try:
         keyring = await vault.keyring(session, OrgId(row.org_id), subject_of(TaskId(row.id)))
     except (NoKey, Shredded):
@@ -219,7 +220,7 @@ async def _words(session: AsyncSession, vault: Vault, row: TaskRow) -> tuple[str
 
 
 async def _view(session: AsyncSession, vault: Vault, row: TaskRow, siblings: Sequence[TaskRow]) -> TaskView:
-    request, answer = await _words(session, vault, row)
+    request, answer = await words_of(session, vault, row)
     return TaskView(
         facts=_facts(row),
         follows=TaskId(row.follows) if row.follows else None,

@@ -4,14 +4,17 @@ The words are sealed, so no index of them exists: the newest tasks are opened he
 functions as parameters of one query, which stores nothing. Bounded in rows and characters.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import text
+from sqlmodel import col, select
 
 from joule.database.engine import ReadSession
 from joule.kernel.ids import OrgId, ProjectId, TaskId, ThreadId
 from joule.tasks import queries
+from joule.tasks.tables import TaskRow
 from joule.vault.vault import Vault
 
 SEARCHED_TASKS = 500
@@ -28,10 +31,6 @@ class Hit:
     created_at: datetime
 
 
-_NEWEST = text(
-    "SELECT id, thread_id, created_at FROM task WHERE org_id = :org AND project_id = :project"
-    " ORDER BY id DESC LIMIT :most"
-)
 _RANK = text(
     "SELECT place, ts_headline('simple', words, query, 'StartSel=\"\", StopSel=\"\", MaxWords=24, MinWords=8') AS snippet"
     " FROM unnest(CAST(:texts AS text[])) WITH ORDINALITY AS said(words, place),"
@@ -44,13 +43,18 @@ _RANK = text(
 async def history(
     session: ReadSession, vault: Vault, org: OrgId, project: ProjectId, *, query: str, limit: int = 20
 ) -> list[Hit]:
-    """The tasks of a project whose request or answer has these words, best first, of equals the newest.
+    """The tasks of a project whose request or answer has these words, best first, of equals the newest first.
 
     `query` is what people write in search boxes: words, "a phrase", or, -without. Only the newest 500 tasks are read.
     """
-    wanted = {"org": org, "project": project, "most": SEARCHED_TASKS}
-    rows = (await session.execute(_NEWEST, wanted)).all()
-    texts = [await _said(session, vault, org, TaskId(row.id)) for row in rows]
+    newest = (
+        select(TaskRow)
+        .where(col(TaskRow.org_id) == org, col(TaskRow.project_id) == project)
+        .order_by(col(TaskRow.id).desc())
+        .limit(SEARCHED_TASKS)
+    )
+    rows: Sequence[TaskRow] = (await session.execute(newest)).scalars().all()
+    texts = [await _said(session, vault, row) for row in rows]
     ranked = await session.execute(_RANK, {"texts": texts, "query": query, "limit": limit})
     return [
         Hit(
@@ -63,7 +67,7 @@ async def history(
     ]
 
 
-async def _said(session: ReadSession, vault: Vault, org: OrgId, task: TaskId) -> str:
-    request, answer = await queries.words(session, vault, org, task)
+async def _said(session: ReadSession, vault: Vault, row: TaskRow) -> str:
+    request, answer = await queries.words_of(session, vault, row)
     # A zero byte cannot be a parameter of type text.
     return "\n".join((part or "")[:SEARCHED_CHARACTERS].replace("\x00", " ") for part in (request, answer))

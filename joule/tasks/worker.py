@@ -12,7 +12,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID
 
 import psycopg
 from sqlalchemy import text
@@ -201,7 +200,7 @@ class Worker:
         looking = asyncio.create_task(self._look_often())
         try:
             async for payload in self._database.listen(STOP_CHANNEL):
-                if not payload or TaskId(UUID(payload)) in self._held:
+                if not payload or payload in map(str, self._held):
                     await self._look_safely()
         finally:
             looking.cancel()
