@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -42,6 +43,9 @@ from memory.handler import MemoryHandler
 from traces.announcing import Announcer
 from traces.opening import Journals
 
+if TYPE_CHECKING:
+    from joule.agent.tools import Tool
+
 PARTITIONS_CHECKED_EVERY = timedelta(hours=6)
 
 
@@ -57,9 +61,13 @@ class House:
     journals: Journals
     commands: Commands
 
-    async def work(self, *, stop: asyncio.Event) -> None:
-        """Perform tasks until `stop` is set. Outlives a database that goes away for a while."""
+    async def work(self, *, stop: asyncio.Event, more_tools: Iterable["Tool"] = ()) -> None:
+        """Perform tasks until `stop` is set. Outlives a database that goes away for a while.
+
+        `more_tools` are those of rooms that were added.
+        """
         from joule.agent.runner import Runner
+        from joule.agent.tools import Toolbox
         from joule.tasks.worker import Worker, serving
 
         runner = Runner(
@@ -67,6 +75,7 @@ class House:
             journals=self.journals,
             settings=self.settings.task,
             retention=self.settings.trace_retention,
+            toolbox=Toolbox(*more_tools),
         )
         worker = Worker(
             database=self.database,

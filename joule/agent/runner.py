@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from joule.agent import graph, prompts, tools
+from joule.agent import graph, prompts
 from joule.agent.task import Claim, End, Outcome, done, failed, stopped, waiting
+from joule.agent.tools import Toolbox
 from joule.agent.work import label_codec, words_of, work
 from joule.database.errors import DatabaseAway
 from joule.governance.gate import Gate
@@ -24,8 +25,11 @@ from traces.records import Kind
 class Runner:
     """The agent, as a worker uses it."""
 
-    def __init__(self, *, gate: Gate, journals: Journals, settings: TaskSettings, retention: str) -> None:
+    def __init__(
+        self, *, gate: Gate, journals: Journals, settings: TaskSettings, retention: str, toolbox: Toolbox
+    ) -> None:
         self._gate, self._journals, self._settings, self._retention = gate, journals, settings, retention
+        self._toolbox = toolbox
 
     async def run(self, claim: Claim) -> Outcome:
         """Run one attempt. Raises `Fenced`, `JournalDown` or `DatabaseAway` when it could not be written how it ended."""
@@ -41,6 +45,7 @@ class Runner:
                     project=claim.project,
                     started=started,
                     settings=self._settings,
+                    toolbox=self._toolbox,
                 )
         except (Fenced, JournalDown, DatabaseAway):
             raise
@@ -79,7 +84,7 @@ class Runner:
                 "code_version": f"v{version('joule-agent')}",
                 "graph": graph.digest(),
                 "prompt": prompts.digest(),
-                "tools": tools.digest(),
+                "tools": self._toolbox.digest,
                 "bundle": self._gate.policy.digest,
             },
             content=content,

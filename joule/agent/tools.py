@@ -9,13 +9,13 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Protocol, TypeVar
 
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from joule.agent._arguments import TOOLS, Arguments
+from joule.agent._arguments import Tool as Tool
 from joule.kernel.action import Action, result_codec
 from joule.kernel.errors import Invalid, Refused
 from joule.kernel.ids import ProjectId
@@ -93,34 +93,33 @@ class ToolStub(BaseTool):
         return asyncio.run_coroutine_threadsafe(self._arun(**arguments), self._bench.loop).result()
 
 
-def stubs(bench: Bench) -> dict[str, ToolStub]:
-    """The tools of one task, by name."""
-    return {
-        each.name: ToolStub(
-            bench=bench,
-            name=each.name,
-            description=each.description,
-            args_schema=each.arguments,
-            action=each.action,
+class Toolbox:
+    """The tools there are. Those of this house by default; other rooms may add theirs."""
+
+    def __init__(self, *more: Tool) -> None:
+        """Raises `ValueError` when two tools have one name."""
+        self._tools = (*TOOLS, *more)
+        if len({each.name for each in self._tools}) < len(self._tools):
+            raise ValueError("two tools have the same name")
+        self.specs = tuple(
+            ToolSpec(name=each.name, description=each.description, parameters=canonical_json(_schema(each.arguments)))
+            for each in self._tools
         )
-        for each in TOOLS
-    }
+        told = canonical_json([[each.name, each.description, each.parameters] for each in self.specs])
+        self.digest = hashlib.sha256(told.encode()).hexdigest()
 
-
-@cache
-def specs() -> tuple[ToolSpec, ...]:
-    """The tools as every model is told of them, in a fixed order."""
-    return tuple(
-        ToolSpec(name=each.name, description=each.description, parameters=canonical_json(_schema(each.arguments)))
-        for each in TOOLS
-    )
-
-
-@cache
-def digest() -> str:
-    """The version of the tools, recorded with each task."""
-    told = canonical_json([[each.name, each.description, each.parameters] for each in specs()])
-    return hashlib.sha256(told.encode()).hexdigest()
+    def stubs(self, bench: Bench) -> dict[str, ToolStub]:
+        """The tools of one task, by name."""
+        return {
+            each.name: ToolStub(
+                bench=bench,
+                name=each.name,
+                description=each.description,
+                args_schema=each.arguments,
+                action=each.action,
+            )
+            for each in self._tools
+        }
 
 
 def shown(action: Action[Any], result: Any) -> str:

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from joule.agent import graph, tools
+from joule.agent import graph
 from joule.agent.context import opening
 from joule.agent.graph import Run, State
 from joule.agent.limits import Limits
 from joule.agent.task import Exchange
-from joule.agent.tools import Bench, Performs
+from joule.agent.tools import Bench, Performs, Toolbox
 from joule.kernel.ids import ProjectId, TaskId
 from joule.kernel.label import Label
 from joule.kernel.principal import Principal
@@ -33,11 +33,12 @@ async def work(
     project: ProjectId,
     started: Mapping[str, Any],
     settings: TaskSettings,
+    toolbox: Toolbox,
 ) -> str:
     """Work until the model asks for nothing more; its last words. `started` is the content of the task's first row."""
     label = label_codec().validate_python(started["label"], strict=False)
     bench = Bench(gate=gate, principal=principal, project=project, label=label, loop=asyncio.get_running_loop())
-    run = Run(bench=bench, tools=tools.stubs(bench), specs=tools.specs(), limits=Limits(settings))
+    run = Run(bench=bench, tools=toolbox.stubs(bench), specs=toolbox.specs, limits=Limits(settings))
     messages = await opening(bench, request=started["request"], history=_history(started))
     state: State = {"messages": messages, "step": 0, "last": None}
     final = await graph.compiled().ainvoke(state, context=run, config={"recursion_limit": 2 * settings.max_steps + 5})

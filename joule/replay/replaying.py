@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from time import perf_counter_ns
 from uuid import UUID
 
-from joule.agent import graph, prompts, tools
+from joule.agent import graph, prompts
+from joule.agent.tools import Toolbox
 from joule.agent.work import words_of, work
 from joule.governance.policy import Policy
 from joule.kernel.errors import ApprovalNeeded, JouleError, NotFound, Stopped
@@ -30,9 +31,11 @@ async def replay(
     keyring: Keyring,
     policy: Policy,
     settings: TaskSettings,
+    toolbox: Toolbox | None = None,
 ) -> ReplayReport:
     """Replay one conversation task from its opened rows. Raises `NotFound` for a task that is none."""
     began = perf_counter_ns()
+    toolbox = toolbox or Toolbox()
     recording = Recording()
     for event in events:
         recording.take(_entry(event))
@@ -43,8 +46,8 @@ async def replay(
         differences = [Difference(kind=Divergence.ERASED, at="start", field="content")]
     else:
         playback = Playback(recording, policy=policy, keyring=keyring, words=words_of(started.content))
-        differences = await _run(playback, recording, started, org, settings)
-    differences += _versions(started, policy) if not differences else []
+        differences = await _run(playback, recording, started, org, settings, toolbox)
+    differences += _versions(started, policy, toolbox) if not differences else []
     return ReplayReport(
         task=task,
         verdict=_verdict(differences),
@@ -56,7 +59,7 @@ async def replay(
 
 
 async def _run(
-    playback: Playback, recording: Recording, started: Entry, org: OrgId, settings: TaskSettings
+    playback: Playback, recording: Recording, started: Entry, org: OrgId, settings: TaskSettings, toolbox: Toolbox
 ) -> list[Difference]:
     person = PersonId(UUID(started.attrs["person"]))
     role = next((step.intent.attrs["facts"]["role"] for step in recording.steps.values() if step.intent), "member")
@@ -68,6 +71,7 @@ async def _run(
             project=ProjectId(UUID(started.attrs["project"])),
             started=started.content,
             settings=settings,
+            toolbox=toolbox,
         )
     except Diverged:
         return playback.differences
@@ -92,8 +96,8 @@ def _ending(recording: Recording, outcome: str, answer: str) -> list[Difference]
     return []
 
 
-def _versions(started: Entry, policy: Policy) -> list[Difference]:
-    now = {"graph": graph.digest(), "prompt": prompts.digest(), "tools": tools.digest(), "bundle": policy.digest}
+def _versions(started: Entry, policy: Policy, toolbox: Toolbox) -> list[Difference]:
+    now = {"graph": graph.digest(), "prompt": prompts.digest(), "tools": toolbox.digest, "bundle": policy.digest}
     return [
         Difference(
             kind=Divergence.VERSION, at="start", field=name, recorded=str(started.attrs[name])[:12], now=value[:12]

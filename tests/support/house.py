@@ -8,6 +8,7 @@ from typing import Any
 
 from joule.agent.runner import Runner
 from joule.agent.task import Claim, Outcome
+from joule.agent.tools import Toolbox
 from joule.assembly import House, open_house
 from joule.identity.actions import FoundOrganisation
 from joule.kernel.clock import Clock
@@ -59,6 +60,7 @@ class Home:
             journals=self.house.journals,
             settings=settings.task,
             retention=settings.trace_retention,
+            toolbox=Toolbox(),
         )
         return await runner.run(claim)
 
