@@ -35,7 +35,8 @@ class Renderer:
         html = self._parser.renderer.render(tokens, self._parser.options, {})
         clean = nh3.clean(html, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=_LINKS, link_rel="noopener noreferrer")
         place = tokens[0].map or [0, 0]
-        return Block(line=place[0], html=Markup(clean))  # noqa: S704 - cleaned on the line above
+        is_table = tokens[0].type == "table_open"
+        return Block(line=place[0], html=Markup(clean), is_table=is_table)  # noqa: S704 - cleaned two lines above
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,7 @@ class Block:
 
     line: int
     html: Markup
+    is_table: bool  # may be wider than the page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,7 @@ class Written:
     """A block that is new, or whose text has grown."""
 
     index: int
-    html: Markup
+    block: Block
     is_new: bool
 
 
@@ -71,7 +73,7 @@ class LiveText:
         self.tail += more
         blocks = self.renderer.blocks(self.tail)
         written = [
-            Written(index=self.settled + at, html=block.html, is_new=self.settled + at >= self.shown)
+            Written(index=self.settled + at, block=block, is_new=self.settled + at >= self.shown)
             for at, block in enumerate(blocks)
         ]
         if len(blocks) > 1:

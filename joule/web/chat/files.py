@@ -9,7 +9,6 @@ from urllib.parse import quote, unquote
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Header, Query, Request
-from markupsafe import Markup
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from joule.database.engine import ReadSession
@@ -21,6 +20,7 @@ from joule.kernel.label import Integrity, Label
 from joule.web.access import FileReader, Here
 from joule.web.chat.panel import icon_of, short_files
 from joule.web.context import Web
+from joule.web.markdown import Block
 from joule.web.shell import Shell, shell_of
 from memory import queries
 from memory.actions import DeleteFile, RestoreFile, UploadFile
@@ -82,7 +82,7 @@ class FilePage:
     version: int
     versions: tuple[VersionLine, ...]
     rows: tuple[tuple[str, ...], ...]
-    blocks: tuple[Markup, ...]
+    blocks: tuple[Block, ...]
     text: str | None
     cut: str
     note: str
@@ -273,9 +273,9 @@ def _page(web: Web, shell: Shell, view: FileView, content: FileContent, names: d
     base = f"{shell.project.href if shell.project else ''}/files/{view.file}"
     text = content.preview
     rows = _rows(text) if text is not None and content.media_type == "text/csv" else ()
-    blocks: tuple[Markup, ...] = ()
+    blocks: tuple[Block, ...] = ()
     if text is not None and content.media_type == "text/markdown":
-        blocks = tuple(each.html for each in web.markdown.blocks(text))
+        blocks = web.markdown.blocks(text)
     is_newest = content.version == view.newest.version
     return FilePage(
         name=view.name,

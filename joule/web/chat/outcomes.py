@@ -35,7 +35,8 @@ _SUBJECTS = ("file_name", "query", "text", "item")
 def asked(arguments: Mapping[str, Any]) -> tuple[Fact, ...]:
     """The arguments of a step, less those that say nothing."""
     facts = []
-    for name, value in arguments.items():
+    order = list(_ARGUMENTS)
+    for name, value in sorted(arguments.items(), key=lambda each: order.index(each[0]) if each[0] in order else 99):
         if name == "project" or value in (None, "", [], _PLAIN.get(name, "")):
             continue
         shown = _value(value)

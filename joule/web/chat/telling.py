@@ -23,11 +23,10 @@ from ag_ui.core import (
     ToolCallResultEvent,
     ToolCallStartEvent,
 )
-from markupsafe import Markup
 
 from joule.web.chat.steps import Gathering
 from joule.web.chat.views import Part, Stand, Words
-from joule.web.markdown import LiveText, Renderer, Written
+from joule.web.markdown import Block, LiveText, Renderer, Written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +45,7 @@ class Change:
 class _Text:
     key: str
     live: LiveText
-    blocks: list[Markup] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
 
     def view(self) -> Words:
         return Words(key=self.key, blocks=tuple(self.blocks))
@@ -128,7 +127,7 @@ class Telling:
         is_first = not text.blocks
         written = text.live.grow(event.delta)
         for each in written:
-            text.blocks[each.index :] = [each.html]
+            text.blocks[each.index :] = [each.block]
         if not text.blocks:
             return []
         if is_first:

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from markupsafe import Markup
+from joule.web.markdown import Block
 
 
 class Stand(StrEnum):
@@ -84,7 +84,7 @@ class Words:
     """Text of the agent, as rendered blocks."""
 
     key: str
-    blocks: tuple[Markup, ...]
+    blocks: tuple[Block, ...]
 
 
 Part = Words | Step

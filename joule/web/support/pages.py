@@ -149,7 +149,7 @@ def _figures(
         ("Cost", wording.spend(usage.spend_micros)),
         ("Attempts", str(facts.attempt) if facts else "1"),
         ("Took", _took(facts) if facts else "") if facts else ("Kind", "Command of a person"),
-        ("Policy version", bundle[:12]),
+        ("Policy version", bundle[:10]),
         ("Joule version", str(started.get("code_version", "unknown"))),
         ("Rows in the record", str(len(events))),
     ]
