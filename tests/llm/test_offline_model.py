@@ -114,6 +114,16 @@ def test_a_question_about_numbers_is_answered_with_the_right_ones(
         assert figure in answer
 
 
+def test_a_group_that_cannot_be_ranked_is_told(project: Project) -> None:
+    project.files["campaigns.csv"] += "Word of mouth,Referral,0,900,9,40\n"
+
+    project.talk("Summarise campaigns.csv and save it as summary.md")
+
+    saved = project.files["summary.md"]
+    assert "Not ranked, since there is no spend to divide by: **Referral** and **Word of mouth**." in saved
+    assert "| Referral | €0 | €900 | 9 | 40 | – |" in saved
+
+
 def test_every_ratio_told_is_the_quotient_of_the_sums(project: Project) -> None:
     answer = project.talk("cost per conversion by channel").answer
 

@@ -7,7 +7,7 @@ import re
 
 EXT = r"(?:csv|tsv|md|markdown|txt|text|json|html?|pdf|docx?|pptx?|xlsx?|ya?ml|log)"
 QUOTED = r"(?:\"([^\"]+)\"|“([^”]+)”|`([^`]+)`|'([^']+)'|‘([^’]+)’)"
-FILE = re.compile(rf"(?<![\w/])([\w][\w.\-()/]*\.{EXT})(?![\w])|{QUOTED}", re.IGNORECASE)
+FILE = re.compile(rf"(?<![\w/])([\w][\w.\-()/]{{0,120}}\.{EXT})(?![\w])|{QUOTED}", re.IGNORECASE)
 _POLITE = re.compile(
     r"^(?:(?:hi|hello|hey)(?:\s+(?:joule|there))?\b[,.!]?|joule[,:]|please|kindly|(?:can|could|would|will)\s+you"
     r"|i(?:'d|’d| would)\s+like\s+(?:you\s+)?to|i\s+(?:want|need)\s+(?:you\s+)?to|let(?:'s|’s| us)|now|then|also|and"

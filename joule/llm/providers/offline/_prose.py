@@ -17,10 +17,11 @@ MOST_ROWS = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """The groups of one column, best first."""
+    """The groups of one column, best first; `unscored` are those with nothing to divide by."""
 
     by: Column
     groups: tuple[Group, ...]
+    unscored: tuple[Group, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,9 @@ def summary(table: Table, score: Score | None, comparisons: list[Comparison], vo
         if weak:
             sections.append("## What to rethink\n\n" + "\n".join(weak))
             brief.append("\n".join(weak[:2]))
+        if apart := _unscored(score, comparisons):
+            sections.append(apart)
+            brief.append(apart)
         if step := _next_step(score, comparisons[0]):
             sections.append(f"## Worth trying\n\n{step}")
         sections += [_grid(table, score, each) for each in comparisons]
@@ -114,7 +118,7 @@ def _overall(table: Table, score: Score) -> str:
         )
     if overall is not None:
         return f"Over {rows} we reached {scored(score, overall)}."
-    return f"Over {rows} the {score.top.spoken} adds up to {summed(score.top, score.top.sum)}."
+    return f"Over {rows}, the total of {score.top.spoken} is {summed(score.top, score.top.sum)}."
 
 
 def _worked(score: Score, comparisons: list[Comparison]) -> list[str]:
@@ -168,6 +172,14 @@ def _weak(score: Score, comparison: Comparison) -> list[str]:
     return lines
 
 
+def _unscored(score: Score, comparisons: list[Comparison]) -> str:
+    """The groups that could not be ranked are told, not dropped."""
+    names = [bold(each.value) for comparison in comparisons for each in comparison.unscored]
+    if not names or score.bottom is None:
+        return ""
+    return f"Not ranked, since there is no {score.bottom.spoken} to divide by: {listed(names[:8])}."
+
+
 def _next_step(score: Score, comparison: Comparison) -> str:
     if score.name != "return on spend" or len(comparison.groups) < 2:
         return ""
@@ -194,13 +206,14 @@ def _grid(table: Table, score: Score, comparison: Comparison) -> str:
         f"| {' | '.join(_cell(each) for each in heads)} |",
         f"|---|{'---:|' * (len(heads) - 1)}",
     ]
-    for group in comparison.groups[:MOST_ROWS]:
+    rows = [*comparison.groups, *comparison.unscored]
+    for group in rows[:MOST_ROWS]:
         cells = [_cell(group.value), *(summed(each, group.sums.get(each.name)) for each in columns)]
         if score.bottom is not None:
             cells.append(short_score(score, score.of(group)))
         lines.append(f"| {' | '.join(cells)} |")
-    if len(comparison.groups) > MOST_ROWS:
-        lines.append(f"\nThe table shows {MOST_ROWS} of {len(comparison.groups)}.")
+    if len(rows) > MOST_ROWS:
+        lines.append(f"\nThe table shows {MOST_ROWS} of {len(rows)}.")
     return "\n".join(lines)
 
 

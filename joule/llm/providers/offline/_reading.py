@@ -159,8 +159,10 @@ def _of_table(file: File, outcome: Outcome, desk: Desk, voice: Voice) -> Finding
     if score is not None and columns:
         found = desk.ask(*(_grouped(file, each.name, score, table) for each in columns))
         for column, groups in zip(columns, found, strict=True):
-            if groups.is_good and (ranked := score.best_first(groups_of(groups))):
-                comparisons.append(Comparison(by=column, groups=tuple(ranked)))
+            ranked = score.best_first(groups_of(groups)) if groups.is_good else []
+            apart = tuple(each for each in groups_of(groups) if score.of(each) is None)
+            if ranked:
+                comparisons.append(Comparison(by=column, groups=tuple(ranked), unscored=apart))
     written = summary(table, score, comparisons, voice)
     return Finding(text=written.brief, document=written.document)
 
