@@ -39,7 +39,7 @@ counted_pip() {
   total=$(grep -c '^[a-z0-9].*==' requirements.lock)
   if .venv/bin/python -m pip --disable-pip-version-check install --progress-bar off "$@" 2>&1 | tee "$log" | awk -v total="$total" '
       /^Collecting / { n++; if (n % 20 == 0) { printf "setup: %d of about %d packages\n", n, total > "/dev/stderr" } }
-      /^Installing collected/ { print "setup: unpacking" > "/dev/stderr" }'; then
+      /^Installing collected/ && n > 0 { print "setup: unpacking" > "/dev/stderr" }'; then
     rm -f "$log"
     return
   fi

@@ -9,16 +9,23 @@ import platform
 import shutil
 import stat
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pydantic_settings import BaseSettings
 
 from joule.cli._installation import addressed, app_url
+from joule.database.errors import DatabaseAway
 from joule.kernel.errors import JouleError
 from joule.kernel.settings import Settings
 
+if TYPE_CHECKING:
+    from joule.database.engine import Database
+
 LEAST_DISK = 1 << 30  # bytes that should be free
+DATABASE_FIRST = "Mend the database and its schema first."
 SILENT_AFTER = 30  # seconds without a sign of life after which a worker counts as gone
 
 
@@ -45,6 +52,8 @@ async def _run(name: str, check: Check, settings: Settings) -> Finding:
     try:
         async with asyncio.timeout(20):
             ok, found, fix = await check(settings)
+    except DatabaseAway:
+        return Finding(check=name, ok=False, found="not known: the database does not answer", fix=DATABASE_FIRST)
     except JouleError as problem:
         return Finding(check=name, ok=False, found=str(problem), fix=problem.advice())
     except (OSError, TimeoutError) as problem:
@@ -121,38 +130,38 @@ async def database(settings: Settings) -> tuple[bool, str, str]:
 
 
 async def role(settings: Settings) -> tuple[bool, str, str]:
-    import psycopg
+    from joule.database.walls import check_role
 
-    try:
-        async with await psycopg.AsyncConnection.connect(app_url(settings), connect_timeout=5) as connection:
-            row = await (await connection.execute(_ROLE)).fetchone()
-    except psycopg.Error:
-        return False, "not known: the database does not answer", "Mend the database first."
-    name, powerful, owned = row or ("?", True, 0)
-    if powerful:
-        return False, f"{name} can step round row-level security", _NARROW.format(name=name)
-    if owned:
-        return False, f"{name} owns {owned} tables", "Log in as a role that owns nothing; let another own the schema."
-    return True, f"{name} is bound by row-level security", ""
-
-
-_ROLE = (
-    "SELECT rolname, rolsuper OR rolbypassrls,"
-    " (SELECT count(*) FROM pg_class WHERE relowner = pg_roles.oid) FROM pg_roles WHERE rolname = current_user"
-)
-_NARROW = "As a superuser run: ALTER ROLE {name} NOSUPERUSER NOBYPASSRLS;"
+    async with _database(settings) as opened:
+        await check_role(opened)
+    return True, "the application's role is bound by row-level security", ""
 
 
 async def schema(settings: Settings) -> tuple[bool, str, str]:
-    from joule.database.engine import Database
     from joule.database.migrate import check_schema, head
+
+    async with _database(settings) as opened:
+        await check_schema(opened)
+    return True, f"version {head()}", ""
+
+
+async def walls(settings: Settings) -> tuple[bool, str, str]:
+    from joule.database.walls import check_walls
+
+    async with _database(settings) as opened:
+        await check_walls(opened)
+    return True, "every table keeps organisations apart", ""
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator["Database"]:
+    from joule.database.engine import Database
 
     opened = Database(app_url(settings), pool_size=2)
     try:
-        await check_schema(opened)
+        yield opened
     finally:
         await opened.close()
-    return True, f"version {head()}", ""
 
 
 async def model(settings: Settings) -> tuple[bool, str, str]:
@@ -182,7 +191,7 @@ async def worker(settings: Settings) -> tuple[bool, str, str]:
         async with await psycopg.AsyncConnection.connect(app_url(settings), connect_timeout=5) as connection:
             row = await (await connection.execute(_WORKERS, [SILENT_AFTER])).fetchone()
     except psycopg.Error:
-        return False, "not known: the database or its queue is not there", "Mend the database and the schema first."
+        return False, "not known: the database or its queue is not there", DATABASE_FIRST
     count = row[0] if row else 0
     return count > 0, f"{count} alive", "Start `joule up`, or `joule worker` beside your own server."
 
@@ -198,6 +207,7 @@ CHECKS: Mapping[str, Check] = {
     "database": database,
     "role": role,
     "schema": schema,
+    "walls": walls,
     "model": model,
     "worker": worker,
 }

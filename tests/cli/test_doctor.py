@@ -68,7 +68,16 @@ async def test_a_role_that_owns_tables_is_found(installation: Settings, owner_ur
     found = await finding(alter(installation, url=SecretStr(owner_url)), "role")
 
     assert not found.ok
-    assert "owns" in found.found
+    assert found.fix
+
+
+async def test_a_table_whose_wall_was_taken_down_is_found(installation: Settings, owner_url: str) -> None:
+    assert (await finding(installation, "walls")).ok
+
+    with psycopg.connect(owner_url) as connection:
+        connection.execute("ALTER TABLE memory_item NO FORCE ROW LEVEL SECURITY")
+
+    assert "memory_item" in (await finding(installation, "walls")).found
 
 
 async def test_an_outdated_schema_is_found(installation: Settings, owner_url: str) -> None:
@@ -83,7 +92,7 @@ async def test_a_database_that_is_away_is_found_and_nothing_raises(installation:
 
     wrong = {each.check for each in await findings(away) if not each.ok}
 
-    assert wrong == {"database", "role", "schema", "worker"}
+    assert wrong == {"database", "role", "schema", "walls", "worker"}
 
 
 async def test_a_misspelt_variable_is_found(installation: Settings) -> None:

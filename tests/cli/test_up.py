@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -169,6 +170,38 @@ def test_what_is_remembered_can_be_changed_and_forgotten(running: Running) -> No
     joule.told("memory", "forget", item["item"])
 
     assert joule.run("memory", "show", item["item"]).returncode == 4
+
+
+def test_what_needs_an_approval_waits_for_it_and_goes_on(running: Running) -> None:
+    joule = running.installation
+    joule.told("chat", "Remember that our shop is in Leith")
+
+    asked = joule.run("chat", "Forget that our shop is in Leith", "--json")
+
+    assert asked.returncode == 1
+    waiting = json.loads(asked.stdout)
+    assert waiting["state"] == "waiting"
+    (approval,) = (step["approval_id"] for step in waiting["steps"] if step["kind"] == "approval.asked")
+    assert approval in asked.stderr
+    joule.told("task", "answer", approval, "--approve")
+    _until(lambda: joule.told("task", "show", waiting["task"])["state"] == "done")
+    assert "Leith" not in json.dumps(joule.told("memory", "list"))
+
+
+def test_an_approval_can_be_declined_at_the_terminal(running: Running) -> None:
+    joule = running.installation
+    joule.told("chat", "Remember that our van is green")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "joule.cli", "chat", "Forget that our van is green"]
+    os.write(ours, b"n\n")
+
+    ran = subprocess.run(
+        command, env=environment(joule.home), stdin=theirs, capture_output=True, text=True, timeout=100, check=False
+    )
+
+    assert "Allow this?" in ran.stderr
+    assert ran.returncode == 0
+    assert "green" in json.dumps(joule.told("memory", "list"))
 
 
 def test_traces_without_their_content_show_none_of_it(running: Running) -> None:
