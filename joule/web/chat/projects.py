@@ -12,7 +12,7 @@ from joule.identity.permissions import Permission, allowed
 from joule.kernel.ids import ProjectId
 from joule.tasks import queries as tasks
 from joule.tasks import search as searching
-from joule.tasks.actions import DeleteThread
+from joule.tasks.actions import ForgetProject
 from joule.web.access import Account, Chatter, Here, Passer
 from joule.web.shell import is_offline, shell_of
 from memory import queries as memory
@@ -93,12 +93,14 @@ async def delete(web: Here, person: Chatter, project: UUID, confirmed: Annotated
     async with web.house.database.read(person.org) as session:
         keyring = await web.house.vault.keyring(session, person.org)
         found = await memory.project_by_id(session, keyring, ProjectId(project))
-        threads = await tasks.threads(session, web.house.vault, person.org, ProjectId(project), limit=10_000)
     if confirmed.strip().casefold() != found.title.strip().casefold():
         return RedirectResponse(f"/projects/{project}/settings?wrong=true", status_code=303)
-    for each in threads:
-        await web.house.commands.perform(DeleteThread(principal=person.principal, thread=each.thread))
+    # The project goes last but one: broken off anywhere, it is still in the list to be deleted again. A conversation
+    # that was begun in between goes with the third step, and once the project is gone none can begin.
+    forget = ForgetProject(principal=person.principal, project=ProjectId(project))
+    await web.house.commands.perform(forget)
     await web.house.commands.perform(DeleteProject(principal=person.principal, project=ProjectId(project)))
+    await web.house.commands.perform(forget)
     return RedirectResponse("/projects", status_code=303)
 
 

@@ -2,17 +2,22 @@
 
 const body = document.body;
 
+// what lies under an open drawer cannot be reached
+const behind = (drawer) => ["rail", "bar", "main", "panel"].map((id) => document.getElementById(id)).filter((each) => each && each !== drawer);
+
 const open = (name, opener) => {
   body.dataset.open = name;
   body.opener = opener;
   const part = document.getElementById(name);
   opener?.setAttribute("aria-expanded", "true");
+  for (const each of behind(part)) each.inert = true;
   part?.querySelector("a, button, input, [tabindex]")?.focus();
 };
 
 const close = () => {
   if (!body.dataset.open) return;
   delete body.dataset.open;
+  for (const each of behind(null)) each.inert = false;
   body.opener?.setAttribute("aria-expanded", "false");
   body.opener?.focus();
 };
