@@ -4,6 +4,7 @@ An approval is bound by a keyed commitment to the action, its arguments, who it 
 labels of what it was made from. Under it nothing else can be done, and it not a second time.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -22,6 +23,7 @@ from joule.kernel.label import Label
 from joule.vault.keys import Keyring
 
 LIFETIME = timedelta(hours=24)
+NOTE = "note"  # the field a note is sealed as, in the row of its approval
 
 
 class Answer(StrEnum):
@@ -42,21 +44,24 @@ class Asked:
     answer: Answer
     binding: bytes
     answered_by: UUID | None
+    note: bytes | None  # what the person wrote to their answer, sealed under the task's key; see `NOTE`
 
 
 _INSERT = text(
     "INSERT INTO approval (org_id, id, task_id, decision_id, call, action, binding, state, asked_at, expires_at) "
     "VALUES (:org, :id, :task, :decision, :call, :action, :binding, 'asked', :at, :until)"
 )
-_FIND = text("SELECT state, binding, expires_at, answered_by FROM approval WHERE org_id = :org AND id = :id")
+_FIND = text("SELECT state, binding, expires_at, answered_by, note FROM approval WHERE org_id = :org AND id = :id")
 _ANSWER = text(
-    "UPDATE approval SET state = :state, answered_at = :at, answered_by = :by "
+    "UPDATE approval SET state = :state, answered_at = :at, answered_by = :by, note = :note "
     "WHERE org_id = :org AND id = :id AND state = 'asked' AND expires_at > :at RETURNING task_id"
 )
+_TASK = text("SELECT task_id FROM approval WHERE org_id = :org AND id = :id")
 _SPEND = text(
     "UPDATE approval SET state = 'spent' WHERE org_id = :org AND id = :id AND state = 'approved' "
     "AND expires_at > :at AND binding = :binding"
 )
+_FORGET = text("DELETE FROM approval WHERE org_id = :org AND task_id = ANY(:tasks)")
 _LABEL: TypeAdapter[Label] = TypeAdapter(Label)
 
 
@@ -114,15 +119,30 @@ async def find(session: AsyncSession, *, org: OrgId, approval: UUID, at: datetim
     answer = Answer.WAITING if row.state == "asked" else Answer(row.state)
     if answer in {Answer.WAITING, Answer.APPROVED} and row.expires_at <= at:
         answer = Answer.EXPIRED
-    return Asked(id=approval, answer=answer, binding=bytes(row.binding), answered_by=row.answered_by)
+    return Asked(id=approval, answer=answer, binding=bytes(row.binding), answered_by=row.answered_by, note=row.note)
+
+
+async def task_of(session: AsyncSession, org: OrgId, approval: UUID) -> TaskId:
+    """The task that waits for this answer. Raises `NotFound`."""
+    task = await session.scalar(_TASK, {"org": org, "id": approval})
+    if task is None:
+        raise NotFound("approval")
+    return TaskId(task)
 
 
 async def answer(
-    session: WriteSession, org: OrgId, approval: UUID, *, by: PersonId, approved: bool, at: datetime
+    session: WriteSession,
+    org: OrgId,
+    approval: UUID,
+    *,
+    by: PersonId,
+    approved: bool,
+    at: datetime,
+    note: bytes | None = None,
 ) -> TaskId:
-    """Answer a question, once. The task to go on with. Raises `Conflict` when it was answered or has lapsed."""
+    """Answer a question, once. The task to go on with. `note` is sealed under the task's key. Raises `Conflict` when it was answered or has lapsed."""
     state = "approved" if approved else "declined"
-    task = await session.scalar(_ANSWER, {"org": org, "id": approval, "state": state, "by": by, "at": at})
+    task = await session.scalar(_ANSWER, {"org": org, "id": approval, "state": state, "by": by, "at": at, "note": note})
     if task is None:
         await find(session, org=org, approval=approval, at=at)
         raise Conflict("approval")
@@ -133,3 +153,8 @@ async def spend(session: WriteSession, *, org: OrgId, approval: UUID, binding: b
     """Use an approval up. False when it is not there to be used: spent, lapsed, or for something else."""
     done = await session.execute(_SPEND, {"org": org, "id": approval, "binding": binding, "at": at})
     return bool(getattr(done, "rowcount", 0) == 1)
+
+
+async def forget(session: WriteSession, org: OrgId, tasks: Sequence[TaskId]) -> None:
+    """Delete what people were asked on behalf of these tasks, which are being deleted themselves."""
+    await session.execute(_FORGET, {"org": org, "tasks": list(tasks)})

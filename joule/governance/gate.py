@@ -11,12 +11,13 @@ from uuid import UUID
 
 from joule.governance import approvals
 from joule.governance._performance import Performance, dump
+from joule.governance._wish import own
 from joule.governance.approvals import Answer, Asked
-from joule.governance.decision import Ask, Decision, Deny
+from joule.governance.decision import Ask, Decision, Deny, Facts
 from joule.governance.errors import RecordedFailure
 from joule.governance.facts import facts_of, ids_in, resource_of
 from joule.governance.flow import Provenance, provenance
-from joule.governance.policy import Policy
+from joule.governance.policy import UNDECIDED, Policy
 from joule.kernel.action import Action, result_codec
 from joule.kernel.clock import Clock
 from joule.kernel.errors import ApprovalNeeded, OutcomeUnknown, Refused, Stopped
@@ -31,6 +32,7 @@ from traces.records import Kind
 
 R = TypeVar("R")
 _UNKNOWN = Deny(policies=(), reason="no policy allows this", advice="")
+_FOREIGN = Deny(policies=(), reason="it is not about this organisation", advice="")
 
 
 class Gate:
@@ -62,6 +64,7 @@ class TaskGate:
         Raises `Refused`, `ApprovalNeeded` (the run must end and be resumed when a person has answered), `Stopped`,
         `OutcomeUnknown`, `JournalDown`, or whatever the action itself failed with.
         """
+        action = own(action)
         async with self._calls.setdefault(call, asyncio.Lock()):
             binding = self.journal.keyring.commitment("call", action.binding())
             step = self.journal.recording.step(call)
@@ -80,23 +83,29 @@ class TaskGate:
     async def _decide_and_perform(self, action: Action[R], call: str, about: Mapping[str, Any], step: Step) -> R:
         asked = await self._asked(action, call, about, step)
         facts = facts_of(action, provenance=self._provenance(action), approved=asked is not None)
-        method = self._gate.methods.get(type(action))
-        decision: Decision = _UNKNOWN
-        if method is not None:
-            decision = self._gate.policy.decide(
-                action.name, principal=str(action.principal.person), resource=resource_of(action), facts=facts
-            )
+        decision = self._decide(action, facts)
         about = {**about, "facts": facts, "policies": list(decision.policies), "bundle": self._gate.policy.digest}
-        if method is None or isinstance(decision, Deny):
-            await self._refuse(action, call, about, decision if isinstance(decision, Deny) else _UNKNOWN)
+        if isinstance(decision, Deny):
+            await self._refuse(action, call, about, decision)
         if isinstance(decision, Ask):
             await self._ask(action, call, about, decision)
-        performance = Performance(
-            journal=self.journal, permits=self._gate.permits, clock=self._gate.clock, stop=self._stop
-        )
+        gate, method = self._gate, self._gate.methods[type(action)]
+        performance = Performance(journal=self.journal, permits=gate.permits, clock=gate.clock, stop=self._stop)
         result = await performance.of(action, method, call=call, about=about, approval=asked)
         self._minted.update(ids_in(result))
         return cast(R, result)
+
+    def _decide(self, action: Action[Any], facts: Facts) -> Decision:
+        """What the policies say. Whatever keeps them from saying it, the answer is no."""
+        if type(action) not in self._gate.methods:
+            return _UNKNOWN
+        if action.principal.org != self.journal.org:
+            return _FOREIGN
+        try:
+            who, about = str(action.principal.person), resource_of(action)
+            return self._gate.policy.decide(action.name, principal=who, resource=about, facts=facts)
+        except Exception:  # noqa: BLE001 - there is no failure of a policy that allows anything
+            return UNDECIDED
 
     async def _asked(self, action: Action[Any], call: str, about: Mapping[str, Any], step: Step) -> Asked | None:
         """The approval this call has been given, if it was ever asked about. Raises while it waits, or was declined."""

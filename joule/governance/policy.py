@@ -19,7 +19,9 @@ from joule.governance.errors import PolicyInvalid
 from joule.kernel.action import Action
 
 _NO_POLICY = "no policy allows this"
-_BROKEN = "the policies could not be evaluated"
+UNDECIDED = Deny(
+    policies=(), reason="the policies could not be evaluated", advice="An admin should run `joule policy check`."
+)
 _ENTITIES = cedarpy.Entities.from_json_str("[]")
 
 
@@ -54,7 +56,7 @@ class Policy:
             return Deny(policies=(), reason=_NO_POLICY, advice="")
         allowed, reasons, broken = self._ask(policies, action, principal, resource, facts)
         if broken:
-            return Deny(policies=(), reason=_BROKEN, advice="An admin should run `joule policy check`.")
+            return UNDECIDED
         if allowed:
             return Allow(policies=reasons)
         if not facts["approved"]:

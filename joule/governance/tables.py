@@ -41,3 +41,4 @@ class Approval(SQLModel, table=True):
     expires_at: datetime = Field(sa_type=_TIME)
     answered_at: datetime | None = Field(default=None, sa_type=_TIME)
     answered_by: UUID | None = Field(default=None)
+    note: bytes | None = Field(default=None, sa_type=LargeBinary)

@@ -22,6 +22,8 @@ from joule.tasks.actions import (
     AnswerApproval,
     Answered,
     DeleteThread,
+    ForgetProject,
+    ProjectForgotten,
     RenameThread,
     Started,
     StartTask,
@@ -68,6 +70,7 @@ class TasksHandler:
             AnswerApproval: self.answer_approval,
             RenameThread: self.rename_thread,
             DeleteThread: self.delete_thread,
+            ForgetProject: self.forget_project,
         }
 
     async def start(self, permit: Permit, action: StartTask, session: WriteSession) -> Started:
@@ -115,8 +118,13 @@ class TasksHandler:
         self._admission.admit(permit, action)
         org, now = action.principal.org, self._clock.now()
         await _places.lock(session, org)
-        task = await approvals.answer(
-            session, org, action.approval, by=_person(action.principal), approved=action.approved, at=now
+        task = await approvals.task_of(session, org, action.approval)
+        note = None
+        if action.note.strip():
+            keyring = await self._vault.keyring(session, org, f"task:{task}")
+            note = keyring.seal_text(action.note.strip(), row=action.approval, field=approvals.NOTE)
+        await approvals.answer(
+            session, org, action.approval, by=_person(action.principal), approved=action.approved, at=now, note=note
         )
         row = await _store.task(session, org, task)
         _must_be_theirs(action.principal, row.author)
@@ -152,14 +160,30 @@ class TasksHandler:
         await _places.lock(session, org)
         row = await _store.thread(session, org, action.thread)
         _must_be_theirs(action.principal, row.author)
-        tasks = await _store.tasks_of(session, org, action.thread)
+        tasks = await self._erase(session, org, action.thread)
+        await _places.share_out(session, org, self._dispatcher, limit=self._places)
+        return ThreadGone(thread=action.thread, tasks=tasks)
+
+    async def forget_project(self, permit: Permit, action: ForgetProject, session: WriteSession) -> ProjectForgotten:
+        """A project without threads, or that is gone already, is no error: what is left of it goes."""
+        self._admission.admit(permit, action)
+        org = action.principal.org
+        await _places.lock(session, org)
+        threads = await _store.threads_of(session, org, action.project)
+        tasks = sum([await self._erase(session, org, thread) for thread in threads])
+        await _places.share_out(session, org, self._dispatcher, limit=self._places)
+        return ProjectForgotten(project=action.project, threads=len(threads), tasks=tasks)
+
+    async def _erase(self, session: WriteSession, org: OrgId, thread: ThreadId) -> int:
+        """Take a thread's rows, its queued work and the keys of its tasks; returns how many tasks that were."""
+        tasks = await _store.tasks_of(session, org, thread)
         await self._dispatcher.withdraw(session, tasks)
+        await approvals.forget(session, org, tasks)
         for task in tasks:
             await self._vault.shred(session, org, _store.subject_of(task))
             await _store.tell_workers(session, task)
-        await _store.delete_thread(session, org, action.thread)
-        await _places.share_out(session, org, self._dispatcher, limit=self._places)
-        return ThreadGone(thread=action.thread, tasks=len(tasks))
+        await _store.delete_thread(session, org, thread)
+        return len(tasks)
 
     async def _open_thread(
         self, permit: Permit, action: StartTask, session: WriteSession, author: PersonId, request: str

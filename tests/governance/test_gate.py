@@ -285,6 +285,23 @@ class TestApprovals:
 
         assert tower.handler.rang == []
 
+    async def test_what_was_said_when_declining_is_told(self, tower: Tower):
+        wish = Ring(principal=tower.someone(Role.ADMIN))
+        task, approval = await self.ask(tower, wish)
+        async with tower.database.write(tower.org) as session:
+            keyring = await tower.vault.keyring(session, tower.org, f"task:{task}")
+            note = keyring.seal_text("too loud", row=approval, field=approvals.NOTE)
+            await approvals.answer(
+                session, tower.org, approval, by=PersonId(new_id()), approved=False, at=tower.clock.now(), note=note
+            )
+
+        second = await tower.open(task, attempt=2)
+        with pytest.raises(Refused) as refusal:
+            await second.perform(wish, call="act/0/0")
+
+        assert refusal.value.advice() == "They said: too loud"
+        assert "too loud" not in str(refusal.value)
+
     async def test_an_unanswered_question_is_not_asked_twice(self, tower: Tower):
         wish = Ring(principal=tower.someone(Role.ADMIN))
         task, _ = await self.ask(tower, wish)

@@ -21,6 +21,7 @@ CREATE TABLE approval (
     expires_at timestamptz NOT NULL,
     answered_at timestamptz,
     answered_by uuid,
+    note bytea,
     PRIMARY KEY (org_id, id),
     CHECK ((state = 'asked') = (answered_by IS NULL))
 );
