@@ -158,3 +158,12 @@ async def spend(session: WriteSession, *, org: OrgId, approval: UUID, binding: b
 async def forget(session: WriteSession, org: OrgId, tasks: Sequence[TaskId]) -> None:
     """Delete what people were asked on behalf of these tasks, which are being deleted themselves."""
     await session.execute(_FORGET, {"org": org, "tasks": list(tasks)})
+
+
+def words_of(asked: Asked, keyring: Keyring) -> tuple[str, str]:
+    """Why an approval does not let the action happen, and what to do: the person's own words where they left some."""
+    reasons = {Answer.DECLINED: "a person declined it", Answer.EXPIRED: "nobody agreed in time"}
+    reason = reasons.get(asked.answer, "what was agreed to is not what would be done now")
+    if asked.note is None:
+        return reason, "Ask again if it is still wanted."
+    return reason, f"They said: {keyring.open_text(asked.note, row=asked.id, field=NOTE)}"

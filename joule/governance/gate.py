@@ -10,15 +10,15 @@ from typing import Any, NoReturn, TypeVar, cast
 from uuid import UUID
 
 from joule.governance import approvals
+from joule.governance._ends import again
 from joule.governance._performance import Performance, dump
 from joule.governance._wish import own
 from joule.governance.approvals import Answer, Asked
 from joule.governance.decision import Ask, Decision, Deny, Facts
-from joule.governance.errors import RecordedFailure
 from joule.governance.facts import facts_of, ids_in, resource_of
 from joule.governance.flow import Provenance, provenance
 from joule.governance.policy import UNDECIDED, Policy
-from joule.kernel.action import Action, result_codec
+from joule.kernel.action import Action
 from joule.kernel.clock import Clock
 from joule.kernel.errors import ApprovalNeeded, OutcomeUnknown, Refused, Stopped
 from joule.kernel.handler import Handler, Method
@@ -125,14 +125,9 @@ class TaskGate:
                 Kind.GIVEN, call=call, attrs={"approval_id": str(approval), "person": str(asked.answered_by)}
             )
             return asked
-        reason = {Answer.DECLINED: "a person declined it", Answer.EXPIRED: "nobody agreed in time"}.get(
-            asked.answer, "what was agreed to is not what would be done now"
-        )
         self.journal.note(Kind.DECLINED, call=call, attrs={"approval_id": str(approval)})
-        await self._refuse(
-            action, call, about, Deny(policies=(), reason=reason, advice="Ask again if it is still wanted.")
-        )
-        return None
+        reason, advice = approvals.words_of(asked, self.journal.keyring)
+        await self._refuse(action, call, about, Deny(policies=(), reason=reason, advice=advice))
 
     async def _refuse(self, action: Action[Any], call: str, about: Mapping[str, Any], decision: Deny) -> NoReturn:
         why = {"reason": decision.reason, "advice": decision.advice}
@@ -180,20 +175,9 @@ class TaskGate:
                 raise RecordingDiffers(call)
 
     def _recorded(self, action: Action[R], end: Entry) -> R:
-        """The end a call came to before. Content that was erased cannot be gone on from."""
-        match end.kind:
-            case Kind.RESULT if "result" in end.content:
-                result = result_codec(type(action)).validate_python(end.content["result"], strict=False)
-                self._minted.update(ids_in(result))
-                return cast(R, result)
-            case Kind.REFUSED if "why" in end.content:
-                why = end.content["why"]
-                policies = tuple(end.attrs.get("policies", ()))
-                raise Refused(action.name, reason=why["reason"], policies=policies, advice=why["advice"])
-            case Kind.FAILED if "error" in end.content:
-                error = end.content["error"]
-                raise RecordedFailure(end.attrs["code"], error["message"], error["advice"])
-        raise RecordingDiffers(end.call or "")
+        result = again(action, end)
+        self._minted.update(ids_in(result))
+        return cast(R, result)
 
     def _provenance(self, action: Action[Any]) -> Provenance:
         if action.principal.via is not Via.AGENT:
