@@ -1,6 +1,7 @@
 """The commands that need no running Joule: each says what it did, in words and as JSON."""
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +143,16 @@ def test_benchmarks_are_listed_and_an_unknown_one_is_not_found(joule: Any) -> No
 
 def test_settings_are_read_from_the_environment(joule: Any, settings: Settings) -> None:
     assert read_settings().home == settings.home
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts(
+    joule: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("JOULE_WEB_PORT", str(taken.getsockname()[1]))
+
+        ran = joule("up", "--json")
+
+    assert ran.exit_code == 6
+    assert "JOULE_WEB_PORT" in json.loads(ran.stdout)["error"]["advice"]
+    assert not settings.key_file.exists()

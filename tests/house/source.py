@@ -1,6 +1,7 @@
 """The house as text: where its source files are, for the tests that read them."""
 
 import ast
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,3 +22,11 @@ def shown(path: Path) -> str:
 
 def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def committed(*folders: str) -> list[Path]:
+    """The files under version control, in these folders or everywhere."""
+    # Whoever runs the tests need not be who checked the files out.
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z", *folders]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]

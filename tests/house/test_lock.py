@@ -1,13 +1,11 @@
 """What is installed is pinned by hash, and nothing committed says from where it is fetched."""
 
 import re
-import subprocess
 import tomllib
-from pathlib import Path
 
 import pytest
 
-from tests.house.source import ROOT
+from tests.house.source import ROOT, committed, shown
 
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -32,11 +30,6 @@ def named(requirement: str) -> str:
     return match.group().lower().replace("_", "-").replace(".", "-")
 
 
-def committed() -> list[Path]:
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return [ROOT / name for name in listed.splitlines()]
-
-
 def test_every_requirement_is_pinned_by_version_and_hash() -> None:
     assert unpinned(LOCK) == []
 
@@ -59,9 +52,9 @@ def test_everything_the_project_asks_for_is_in_the_lock(group: str) -> None:
 
 def test_no_committed_file_says_where_packages_come_from() -> None:
     found = [
-        f"{path.relative_to(ROOT)}: {host}"
+        f"{shown(path)}: {host}"
         for path in committed()
-        if path.is_file() and (text := path.read_bytes().decode(errors="ignore"))
+        if (text := path.read_bytes().decode(errors="ignore"))
         for host in HOSTS
         if host in text
     ]
