@@ -1,6 +1,6 @@
 """Tells a recorded end again: a result is given, a refusal and a failure are raised. Pure."""
 
-from typing import Any, NoReturn
+from typing import Any
 
 from joule.governance.errors import RecordedFailure
 from joule.kernel.action import Action, result_codec
@@ -14,10 +14,6 @@ def again(action: Action[Any], end: Entry) -> Any:
     """The end a call came to before. Raises `RecordingDiffers` when its content was erased: nothing goes on from it."""
     if end.kind is Kind.RESULT and "result" in end.content:
         return result_codec(type(action)).validate_python(end.content["result"], strict=False)
-    _raise_again(action, end)
-
-
-def _raise_again(action: Action[Any], end: Entry) -> NoReturn:
     if end.kind is Kind.REFUSED and "why" in end.content:
         why = end.content["why"]
         policies = tuple(end.attrs.get("policies", ()))

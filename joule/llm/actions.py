@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from joule.kernel.action import Action, Effect, content
+from joule.kernel.errors import Invalid
 from joule.kernel.label import Label
 
 MessageRole = Literal["system", "user", "assistant", "tool"]
@@ -114,3 +115,8 @@ class Generate(Action[Generation]):
     messages: tuple[Message, ...] = content()
     tools: tuple[ToolSpec, ...] = content(default=())
     step: int = 0
+
+    def __post_init__(self) -> None:
+        """A tool that is not ours would be run by the provider, where no gate stands."""
+        if not all(isinstance(each, ToolSpec) for each in self.tools):
+            raise Invalid("a tool was offered that is none of ours", advice="Offer tools as `ToolSpec` only.")
