@@ -43,7 +43,7 @@ class Policy:
         if not outcome.validation_passed:
             raise PolicyInvalid(
                 f"the policies do not fit the schema: {outcome.errors[0]}",
-                advice="Correct the policy; `joule policy check` lists every problem.",
+                advice="Correct the policy; `joule policy check FILE` looks at it without starting anything.",
             )
         self.digest = hashlib.sha256(f"{schema}\0{text}".encode()).hexdigest()
         self._words = {name: _words(name, body) for name, body in parsed.items()}
