@@ -155,8 +155,14 @@ def install(app: FastAPI, templates: Templates) -> None:
         return answer(request, error if isinstance(error, JouleError) else Unexpected(), templates)
 
     async def http(request: Request, error: Exception) -> Response:
+        if isinstance(error.__cause__, JouleError):  # reading the body stopped at one of ours
+            return answer(request, error.__cause__, templates)
         status = error.status_code if isinstance(error, HTTPException) else 500
-        ours: JouleError = kernel.NotFound("page") if status in {404, 405} else Unexpected()
+        ours: JouleError = Unexpected()
+        if status in {404, 405}:
+            ours = kernel.NotFound("page")
+        elif status < 500:
+            ours = kernel.Invalid("this cannot be read", advice="Go back, load the page again and send it once more.")
         return answer(request, ours, templates)
 
     async def incomplete(request: Request, error: Exception) -> Response:
