@@ -25,7 +25,7 @@ from joule.identity.handler import IdentityHandler
 from joule.identity.lifetimes import Lifetimes
 from joule.identity.passwords import Passwords
 from joule.kernel.clock import Clock, SystemClock
-from joule.kernel.errors import Misconfigured
+from joule.kernel.errors import Misconfigured, Unavailable
 from joule.kernel.handler import Handler
 from joule.kernel.ids import OrgId, ProjectId
 from joule.kernel.permit import Permits
@@ -33,8 +33,9 @@ from joule.kernel.settings import Settings
 from joule.llm.handler import LanguageModelHandler, Prices
 from joule.llm.providers.base import ChatModel
 from joule.llm.providers.registry import open_model
+from joule.privacy.upkeep import Upkeep
 from joule.replay.handler import ReplayHandler
-from joule.tasks.dispatch import Queue
+from joule.tasks.dispatch import Queue, forget_jobs
 from joule.tasks.handler import TasksHandler
 from joule.vault.configured import wrapper_of
 from joule.vault.vault import Vault
@@ -89,11 +90,15 @@ class House:
         )
         async with asyncio.TaskGroup() as group:
             working = group.create_task(worker.run())
-            ahead = group.create_task(keep_partitions_ahead(self))
+            upkeep = (
+                group.create_task(keep_partitions_ahead(self)),
+                group.create_task(upkeep_of(self).keep_running()),
+            )
             await stop.wait()
             worker.stop()
             await working
-            ahead.cancel()
+            for each in upkeep:
+                each.cancel()
 
 
 @asynccontextmanager
@@ -185,12 +190,25 @@ async def open_house(
 
 
 async def keep_partitions_ahead(house: House) -> None:
-    """Make the journal's partitions for the time ahead, now and every few hours, for as long as it is let."""
+    """Make the journal's partitions for the time ahead, now and every few hours, for as long as it is let.
+
+    Outlives a database that goes away: partitions are made for days ahead, so a little later is soon enough.
+    """
     while True:
-        async with house.database.unscoped() as session:
-            await house.journals.ensure_partitions(session, house.settings.trace_retention)
-        await asyncio.sleep(PARTITIONS_CHECKED_EVERY.total_seconds())
+        pause = PARTITIONS_CHECKED_EVERY
+        try:
+            async with house.database.unscoped() as session:
+                await house.journals.ensure_partitions(session, house.settings.trace_retention)
+        except Unavailable:
+            pause = timedelta(minutes=1)
+        await asyncio.sleep(pause.total_seconds())
+
+
+def upkeep_of(house: House) -> Upkeep:
+    """The daily sweep of this house."""
+    return Upkeep(database=house.database, commands=house.commands, clock=house.clock, forget_jobs=forget_jobs)
 
 
 async def _known_project(session: AsyncSession, org: OrgId, project: ProjectId) -> bool:
-    return await memories.is_project(session, org, project)
+    # Whoever deletes a project waits for a conversation that is just being begun in it.
+    return await memories.is_project(session, org, project, stays=True)

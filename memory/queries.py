@@ -257,6 +257,10 @@ def _text(content: bytes) -> str | None:
         return None
 
 
-async def is_project(session: AsyncSession, org: OrgId, project: ProjectId) -> bool:
-    """Whether the organisation has this project."""
-    return await session.get(ProjectRow, (org, project)) is not None
+async def is_project(session: AsyncSession, org: OrgId, project: ProjectId, *, stays: bool = False) -> bool:
+    """Whether the organisation has this project. With `stays` (write sessions) it has it until the transaction ends."""
+    try:
+        await _projects.required(session, org, project, stays=stays)
+    except NotFound:
+        return False
+    return True

@@ -23,6 +23,7 @@ _REQUEST_STOP = text(
 )
 _NOTE_ANSWER = text("UPDATE task SET answered = true WHERE org_id = :org AND id = :task")
 _DELETE = text("DELETE FROM thread WHERE org_id = :org AND id = :thread")
+_THREADS = text("SELECT id FROM thread WHERE org_id = :org AND project_id = :project ORDER BY id FOR UPDATE")
 _TASKS = text("SELECT id FROM task WHERE org_id = :org AND thread_id = :thread ORDER BY id FOR UPDATE")
 
 
@@ -91,6 +92,12 @@ async def tell_workers(session: WriteSession, task: TaskId) -> None:
 async def note_answer(session: WriteSession, org: OrgId, task: TaskId) -> None:
     """An answer came before the run has paused: the task goes on as soon as it has."""
     await session.execute(_NOTE_ANSWER, {"org": org, "task": task})
+
+
+async def threads_of(session: WriteSession, org: OrgId, project: ProjectId) -> Sequence[ThreadId]:
+    """All threads of a project, locked."""
+    found = await session.execute(_THREADS, {"org": org, "project": project})
+    return [ThreadId(identifier) for identifier in found.scalars().all()]
 
 
 async def tasks_of(session: WriteSession, org: OrgId, thread: ThreadId) -> Sequence[TaskId]:

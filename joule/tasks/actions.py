@@ -4,6 +4,7 @@ What a person typed is `content`: the journal of commands binds it and does not 
 leaves no copy of its words there.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
@@ -111,3 +112,29 @@ class DeleteThread(Action[ThreadGone]):
     effect: ClassVar[Effect] = Effect.DELETE
 
     thread: ThreadId
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectForgotten:
+    """How many threads and tasks of the project went, each task with its key."""
+
+    project: ProjectId
+    threads: int
+    tasks: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForgetProject(Action[ProjectForgotten]):
+    """Delete every thread of a project for good, as `DeleteThread` does: all of them, or none.
+
+    Comes before a project is deleted, and once more after it, for what was begun in between. Asking again is no error.
+    """
+
+    name: ClassVar[str] = "tasks.forget_project"
+    effect: ClassVar[Effect] = Effect.DELETE
+    idempotent: ClassVar[bool] = True
+
+    project: ProjectId
+
+    def relevant(self) -> Mapping[str, str]:
+        return {"project": str(self.project)}

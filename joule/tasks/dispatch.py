@@ -7,10 +7,12 @@ again when a worker died. Fencing is the caller's.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, Protocol, cast
 
 from procrastinate import App, PsycopgConnector
-from sqlalchemy import text
+from sqlalchemy import CursorResult, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from joule.database.engine import WriteSession, driver_of
 from joule.kernel.ids import OrgId, TaskId
@@ -25,6 +27,11 @@ SEARCH_PATH = "public, queue"
 
 _ENTER = text("SELECT set_config('search_path', :path, true)")
 _WITHDRAW = text("DELETE FROM queue.procrastinate_jobs WHERE status = 'todo' AND lock = ANY(:locks)")
+# A finished job is deleted as it ends; what a crash left of one says nothing any more.
+_FORGET = text(
+    "DELETE FROM queue.procrastinate_jobs AS job WHERE status NOT IN ('todo', 'doing') AND NOT EXISTS "
+    "(SELECT FROM queue.procrastinate_events AS event WHERE event.job_id = job.id AND event.at >= :before)"
+)
 
 
 class Dispatcher(Protocol):
@@ -71,3 +78,10 @@ async def job_of(app: App, org: OrgId, task: TaskId, *, connection: Any) -> int:
 
 async def _enter(session: WriteSession) -> None:
     await session.execute(_ENTER, {"path": SEARCH_PATH})
+
+
+async def forget_jobs(session: AsyncSession, before: datetime) -> int:
+    """Delete the jobs that have ended and to which nothing has happened since `before`; returns how many."""
+    await session.execute(_ENTER, {"path": SEARCH_PATH})
+    gone = await session.execute(_FORGET, {"before": before})
+    return cast(CursorResult[Any], gone).rowcount

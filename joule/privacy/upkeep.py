@@ -1,0 +1,123 @@
+"""The daily sweep: in every organisation, what has reached its end is erased, whether or not anybody is there.
+
+Any worker may run it. Only one does at a time, and a sweep that was broken off is simply run again.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from joule.database.engine import Database
+from joule.governance.commands import Commands
+from joule.identity.deployment import DEPLOYMENT
+from joule.identity.queries import organisations
+from joule.identity.upkeep import forget_ended
+from joule.kernel.clock import Clock
+from joule.kernel.errors import JouleError
+from joule.kernel.ids import OrgId
+from joule.kernel.principal import Principal, Role, Via
+from memory.actions import Sweep
+
+log = logging.getLogger("joule.privacy")
+
+SWEPT_EVERY = timedelta(days=1)
+TRIED_AGAIN_AFTER = timedelta(minutes=5)  # when the database was away
+JOBS_KEPT = timedelta(days=1)  # after their end
+MOST_ROUNDS = 1_000  # of one organisation; what is still due then is due tomorrow
+
+_ONE_AT_A_TIME = 0x6A_73_77_70  # the advisory lock of whoever sweeps
+_TROUBLE = (JouleError, OSError, psycopg.Error, DBAPIError)
+
+ForgetJobs = Callable[[AsyncSession, datetime], Awaitable[int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upkept:
+    """What one sweep came to. `failed`: organisations in which it could not be finished."""
+
+    organisations: int = 0
+    files: int = 0
+    items: int = 0
+    sign_ins: int = 0
+    jobs: int = 0
+    failed: tuple[OrgId, ...] = ()
+
+
+class Upkeep:
+    """Erases what is due. `run` once; `keep_running` for as long as a worker lives."""
+
+    def __init__(self, *, database: Database, commands: Commands, clock: Clock, forget_jobs: ForgetJobs) -> None:
+        """`forget_jobs` deletes what is left in the queue of work that ended before a time, and says how much."""
+        self._database, self._commands, self._clock, self._forget_jobs = database, commands, clock, forget_jobs
+
+    async def keep_running(self) -> None:
+        """Sweep now and every day. Outlives a database that goes away: it tries again a little later."""
+        while True:
+            pause = SWEPT_EVERY
+            try:
+                await self.run()
+            except _TROUBLE as problem:
+                log.warning("the daily sweep has to wait: %s", type(problem).__name__)
+                pause = TRIED_AGAIN_AFTER
+            await asyncio.sleep(pause.total_seconds())
+
+    async def run(self) -> Upkept:
+        """Sweep every organisation. Does nothing while another worker sweeps.
+
+        One organisation that cannot be swept keeps no other from it; it is named in the outcome and in the log.
+        """
+        async with self._alone() as alone:
+            if not alone:
+                return Upkept()
+            async with self._database.read(DEPLOYMENT) as session:
+                found = await organisations(session)
+            files = items = sign_ins = 0
+            failed: list[OrgId] = []
+            for org in found:
+                try:
+                    erased = await self._memory(org)
+                    files, items = files + erased[0], items + erased[1]
+                    sign_ins += await self._sign_ins(org)
+                except _TROUBLE as problem:
+                    failed.append(org)
+                    log.warning("organisation %s could not be swept: %s", org, type(problem).__name__)
+            async with self._database.unscoped() as session:
+                jobs = await self._forget_jobs(session, self._clock.now() - JOBS_KEPT)
+        return Upkept(
+            organisations=len(found), files=files, items=items, sign_ins=sign_ins, jobs=jobs, failed=tuple(failed)
+        )
+
+    async def _memory(self, org: OrgId) -> tuple[int, int]:
+        """Files and items past their time, through the gate like everything else; how many of each went."""
+        system = Principal(org=org, person=None, role=Role.SYSTEM, via=Via.SYSTEM)
+        files = items = 0
+        for _ in range(MOST_ROUNDS):
+            swept = await self._commands.perform(Sweep(principal=system))
+            files, items = files + swept.files, items + swept.items
+            if not swept.more:
+                break
+        return files, items
+
+    async def _sign_ins(self, org: OrgId) -> int:
+        async with self._database.write(org) as session:
+            return await forget_ended(session, org, now=self._clock.now())
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[bool]:
+        """Whether nobody else sweeps. Held by a connection, so it ends with the process whatever happens."""
+        async with self._database.driver() as connection:
+            row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", [_ONE_AT_A_TIME])).fetchone()
+            if row is None or not row[0]:
+                yield False
+                return
+            try:
+                yield True
+            finally:
+                await connection.execute("SELECT pg_advisory_unlock(%s)", [_ONE_AT_A_TIME])
