@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 
 from fastapi import APIRouter, FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -20,6 +21,7 @@ from joule.web.markdown import Renderer
 from joule.web.rendering import Templates
 
 _UPLOAD_SLACK = 4096  # bytes
+_QUIET = TelemetryConfig(tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False)
 
 
 class Places:
@@ -58,7 +60,6 @@ def build_app(house: House) -> FastAPI:
     app = _app(web, ())
     app.state.places = places
     app.mount("", places)
-    app.add_middleware(errors.Caught, templates=templates)
     app.add_middleware(
         Guards,
         address=web.address,
@@ -69,10 +70,12 @@ def build_app(house: House) -> FastAPI:
 
 
 def _app(web: Web, routers: tuple[APIRouter, ...]) -> FastAPI:
-    # No interactive documentation: it would load scripts from elsewhere.
-    app = FastAPI(title="Joule", docs_url=None, redoc_url=None, openapi_url=None)
+    # No interactive documentation: it would load scripts from elsewhere. No telemetry of the framework's own: by default
+    # it puts addresses and errors into spans, and one variable of its environment has it export them.
+    app = FastAPI(title="Joule", docs_url=None, redoc_url=None, openapi_url=None, telemetry=_QUIET)
     app.state.web = web
     errors.install(app, web.templates)
+    app.add_middleware(errors.Caught, templates=web.templates)
     for router in routers:
         app.include_router(router)
     return app
