@@ -107,13 +107,22 @@ ATTRIBUTES: Final[Mapping[str, Callable[[Any], bool]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A row before it has its place in the chain. `content` is JSON data by field; it will be sealed."""
+    """A row before it has its place in the chain. `content` is JSON data by field; it will be sealed.
+
+    What may stand in a head is checked here, so that a row nobody may write stops the effect it stands for.
+    """
 
     kind: Kind
     at: datetime
     call: str | None = None
     attrs: Mapping[str, Any] = field(default_factory=dict)
     content: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raise `HeadRefused` when an attribute or the call key is not of its declared shape."""
+        check_attributes(self.attrs)
+        if self.call is not None and not _is_word(self.call):
+            raise HeadRefused("a call key is made of words and numbers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,13 +167,7 @@ def head_of(
     content: Mapping[str, Mapping[str, Any]],
     previous: bytes,
 ) -> bytes:
-    """The canonical bytes of one head. `content` is what `seals` says of each sealed field.
-
-    Raises `HeadRefused` when an attribute or the call key is not of its declared shape.
-    """
-    check_attributes(draft.attrs)
-    if draft.call is not None and not _is_word(draft.call):
-        raise HeadRefused("a call key is made of words and numbers")
+    """The canonical bytes of one head. `content` is what `seals` says of each sealed field."""
     return canonical(
         {
             "v": VERSION,

@@ -118,7 +118,14 @@ class Performance:
             result = await self._seen(method(permit, action), call, end, action)
         else:
             result = await self._until_stopped(method(permit, action))
-        self._journal.note(Kind.RESULT, **self._result(action, result, call, end, started))
+        try:
+            self._journal.note(Kind.RESULT, **self._result(action, result, call, end, started))
+        except (Fenced, JournalDown):
+            raise
+        except Exception as problem:
+            if not action.effect.is_outside:
+                raise
+            raise OutcomeUnknown(action.name) from problem  # it did happen; what came of it cannot be written down
         if action.effect.is_outside:
             self._journal.flush_soon()
         return result
