@@ -24,6 +24,7 @@ from traces.records import GENESIS, Draft, Kind, Record
 
 Announce = Callable[[TaskId], None]
 LINGER = 0.04  # seconds a row may wait for another flush to ride with
+GROUP = 0.002  # seconds a result waits for others, or for the next intent, to be made durable in one commit with it
 
 
 class TaskJournal:
@@ -92,9 +93,11 @@ class TaskJournal:
             self._announce(self.task)
 
     def flush_soon(self) -> None:
-        """Start a flush now and go on; `settle` waits for it and raises what it raised."""
+        """Have what is noted flushed within `GROUP` and go on; `settle` waits for it and raises what it raised."""
         if self._flushing is None or self._flushing.done():
+            self._at_once.clear()
             self._flushing = asyncio.create_task(self._drain())
+            self._flushing.add_done_callback(_heard)
 
     def _linger(self) -> None:
         """Nothing has taken the waiting rows along for a while: let whoever watches see them."""
@@ -103,6 +106,9 @@ class TaskJournal:
             self.flush_soon()
 
     async def _drain(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GROUP):
+                await self._at_once.wait()
         while self._drafts:  # rows noted while a flush was under way go with the next
             await self.flush()
 
@@ -177,6 +183,12 @@ class TaskJournal:
         self.recording.take(
             Entry(seq=-1, at=draft.at, kind=draft.kind, call=draft.call, attrs=draft.attrs, content=draft.content)
         )
+
+
+def _heard(flushing: "asyncio.Task[None]") -> None:
+    """A flush that failed has put the journal down, which every later call says: nobody has to wait for it as well."""
+    if not flushing.cancelled():
+        flushing.exception()
 
 
 class Transaction:
