@@ -68,8 +68,7 @@ class TaskJournal:
         draft = Draft(kind=kind, at=self.now(), call=call, attrs=attrs or {}, content=content or {})
         self._drafts.append(draft)
         self._remember(draft)
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(LINGER, self._linger)
+        self._schedule(LINGER)
 
     async def write(self, kind: Kind, **row: Any) -> None:
         """Add a row and return when it is durable, with all rows before it."""
@@ -93,22 +92,23 @@ class TaskJournal:
             self._announce(self.task)
 
     def flush_soon(self) -> None:
-        """Have what is noted flushed within `GROUP` and go on; `settle` waits for it and raises what it raised."""
-        if self._flushing is None or self._flushing.done():
-            self._at_once.clear()
-            self._flushing = asyncio.create_task(self._drain())
-            self._flushing.add_done_callback(_heard)
+        """Have what is noted made durable within `GROUP`, and go on. A failure is raised by whatever comes next."""
+        self._schedule(GROUP)
 
-    def _linger(self) -> None:
-        """Nothing has taken the waiting rows along for a while: let whoever watches see them."""
+    def _schedule(self, delay: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            if self._timer.when() <= loop.time() + delay:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_later(delay, self._start)
+
+    def _start(self) -> None:
         self._timer = None
-        if self._drafts and self._down is None:
-            self.flush_soon()
+        if self._drafts and self._down is None and (self._flushing is None or self._flushing.done()):
+            self._flushing = asyncio.create_task(self._drain())
 
     async def _drain(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(GROUP):
-                await self._at_once.wait()
         while self._drafts:  # rows noted while a flush was under way go with the next
             await self.flush()
 
@@ -143,6 +143,8 @@ class TaskJournal:
             self._drafts = [*transaction.carried, *self._drafts]
             for draft in transaction.written:
                 self._remember(draft)
+            if self._drafts:
+                self._schedule(LINGER)
         if self._announce is not None:
             self._announce(self.task)
 

@@ -36,7 +36,7 @@ _LIMITS = (
     "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=120s"
     " -c plan_cache_mode=force_custom_plan"
 )
-_BRIEF = "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=10s"
+_BRIEF = "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=10s -c plan_cache_mode=force_generic_plan"
 _FULL = {"53100"}
 _BUSY = {"40001", "40P01", "55P03", "57014", "25P03"}  # serialisation, deadlock, lock and statement timeout, idle
 _AWAY = {"57P01", "57P02", "57P03", "57P04", "57P05", "53300"}  # shutdown, crash, starting up, dropped, idle, crowded

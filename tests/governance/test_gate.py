@@ -235,6 +235,7 @@ async def test_text_shown_while_working_is_journalled_in_order(tower: Tower):
     await task.perform(Hum(principal=tower.someone()), call="model/0")
 
     await task.journal.settle()
+    await task.journal.flush()
     async with tower.database.read(tower.org) as session:
         events = await reader.events(session, task.journal.keyring, tower.org, task.journal.task)
     assert [e.content.get("text") for e in events if e.kind == "text.delta"] == ["hm", "mm"]
