@@ -136,7 +136,7 @@ def answer(request: Request, error: JouleError, templates: Templates) -> Respons
         return RedirectResponse("/sign-in" + (f"?next={asked}" if asked else ""), status_code=303)
     values: dict[str, Any] = {"message": sentence(str(error)), "advice": error.advice(), "code": error.code}
     if is_fragment:
-        headers = {"HX-Retarget": "#notices", "HX-Reswap": "innerHTML"}
+        headers = {"HX-Retarget": "#notices", "HX-Reswap": "innerHTML", "HX-Reselect": ".notice"}
         if isinstance(error, NotSignedIn):
             values |= {"href": "/sign-in", "link": "Sign in"}
         return templates.page("_notice.html", status_of(error), headers, kind="no", **values)
