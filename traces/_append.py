@@ -1,4 +1,4 @@
-"""Seals drafts, gives them their place in the chain, and inserts them in one statement."""
+"""Seals rows, gives them their place in the chain, and inserts them in one statement."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from joule.kernel.errors import Fenced
 from joule.kernel.ids import OrgId, TaskId
 from joule.vault.keys import Keyring
 from traces.errors import JournalDown
-from traces.records import Draft, Record, head_of, leaf, seal_entry
+from traces.records import Record, Row, head_of, leaf, seal_entry
 
 _INSERT = "SELECT journal_append(%s, %s, %s, %s, %s, %s, %b::bytea[], %s::int4[], %s::text[], %b::bytea[])"
 
@@ -27,16 +27,16 @@ class Chain:
     subject: str
 
 
-def place(draft: Draft, *, chain: Chain, keyring: Keyring, seq: int, previous: bytes) -> Record:
-    """The row a draft becomes at `seq`, after the row whose hash is `previous`."""
+def place(row: Row, *, chain: Chain, keyring: Keyring, seq: int, previous: bytes) -> Record:
+    """The row a row becomes at `seq`, after the row whose hash is `previous`."""
     sealed, entries = {}, {}
-    for name, value in draft.content.items():
+    for name, value in row.content.items():
         plain = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
         sealed[name] = keyring.seal(plain, row=chain.task, field=name, generation=seq)
         commitment = keyring.commitment("trace", str(seq).encode(), name.encode(), plain)
         entries[name] = seal_entry(sealed[name], commitment, len(plain))
-    head = head_of(org=chain.org, task=chain.task, seq=seq, draft=draft, content=entries, previous=previous)
-    return Record(seq=seq, kind=draft.kind, at=draft.at, call=draft.call, head=head, hash=leaf(head), sealed=sealed)
+    head = head_of(org=chain.org, task=chain.task, seq=seq, row=row, content=entries, previous=previous)
+    return Record(seq=seq, kind=row.kind, at=row.at, call=row.call, head=head, hash=leaf(head), sealed=sealed)
 
 
 async def insert(connection: Driver, chain: Chain, records: Sequence[Record]) -> None:

@@ -19,8 +19,8 @@ from joule.kernel.ids import OrgId, TaskId
 from joule.vault.keys import Keyring
 from traces import _append
 from traces.errors import JournalDown
-from traces.recording import Entry, Recording
-from traces.records import GENESIS, Draft, Kind, Record
+from traces.recording import Recording
+from traces.records import GENESIS, Kind, Record, Row
 
 Announce = Callable[[TaskId], None]
 LINGER = 0.04  # seconds a row may wait for another flush to ride with
@@ -49,7 +49,7 @@ class TaskJournal:
         self._database, self._clock, self._chain, self._announce = database, clock, chain, announce
         self._next, self._head = next_seq, head
         self._last_at: datetime | None = None
-        self._drafts: list[Draft] = []
+        self._rows: list[Row] = []
         self._lock = asyncio.Lock()
         self._flushing: asyncio.Task[None] | None = None
         self._down: BaseException | None = None
@@ -65,9 +65,9 @@ class TaskJournal:
     ) -> None:
         """Add a row that rides along with the next flush. Raises `JournalDown` when an earlier flush failed."""
         self._check()
-        draft = Draft(kind=kind, at=self.now(), call=call, attrs=attrs or {}, content=content or {})
-        self._drafts.append(draft)
-        self._remember(draft)
+        row = Row(kind=kind, at=self.now(), call=call, attrs=attrs or {}, content=content or {})
+        self._rows.append(row)
+        self.recording.take(row)
         self._schedule(LINGER)
 
     async def write(self, kind: Kind, **row: Any) -> None:
@@ -80,12 +80,12 @@ class TaskJournal:
         """Make every noted row durable. Raises `JournalDown`, or `Fenced` when another attempt has taken over."""
         async with self._lock:
             self._check()
-            drafts, self._drafts = self._drafts, []
-            if not drafts:
+            rows, self._rows = self._rows, []
+            if not rows:
                 return
             try:
                 async with self._database.driver() as connection:
-                    await self.append(connection, drafts)
+                    await self.append(connection, rows)
             except BaseException as problem:
                 raise self._broken(problem) from problem
         if self._announce is not None:
@@ -105,11 +105,11 @@ class TaskJournal:
 
     def _start(self) -> None:
         self._timer = None
-        if self._drafts and self._down is None and (self._flushing is None or self._flushing.done()):
+        if self._rows and self._down is None and (self._flushing is None or self._flushing.done()):
             self._flushing = asyncio.create_task(self._drain())
 
     async def _drain(self) -> None:
-        while self._drafts:  # rows noted while a flush was under way go with the next
+        while self._rows:  # rows noted while a flush was under way go with the next
             await self.flush()
 
     async def settle(self) -> None:
@@ -128,32 +128,32 @@ class TaskJournal:
         await self.settle()
         async with self._lock:
             self._check()
-            place, carried = (self._next, self._head), self._drafts
-            self._drafts = []
+            place, carried = (self._next, self._head), self._rows
+            self._rows = []
             try:
                 async with self._database.write(self.org) as session:
                     transaction = Transaction(self, session, await driver_of(session), carried=carried)
                     yield transaction
             except BaseException as problem:
                 self._next, self._head = place
-                self._drafts = [*carried, *self._drafts]
+                self._rows = [*carried, *self._rows]
                 if isinstance(problem, Fenced | DatabaseAway | JournalDown):
                     raise self._broken(problem) from problem
                 raise
-            self._drafts = [*transaction.carried, *self._drafts]
-            for draft in transaction.written:
-                self._remember(draft)
-            if self._drafts:
+            self._rows = [*transaction.carried, *self._rows]
+            for row in transaction.written:
+                self.recording.take(row)
+            if self._rows:
                 self._schedule(LINGER)
         if self._announce is not None:
             self._announce(self.task)
 
-    async def append(self, connection: Driver, drafts: list[Draft]) -> None:
-        """Give drafts their place and insert them on `connection`. For this module and its transactions only."""
+    async def append(self, connection: Driver, rows: list[Row]) -> None:
+        """Give rows their place and insert them on `connection`. For this module and its transactions only."""
         records: list[Record] = []
         place = (self._next, self._head)
-        for draft in drafts:
-            record = _append.place(draft, chain=self._chain, keyring=self.keyring, seq=self._next, previous=self._head)
+        for row in rows:
+            record = _append.place(row, chain=self._chain, keyring=self.keyring, seq=self._next, previous=self._head)
             records.append(record)
             self._next, self._head = record.seq + 1, record.hash
         try:
@@ -181,11 +181,6 @@ class TaskJournal:
         self._last_at = now
         return now
 
-    def _remember(self, draft: Draft) -> None:
-        self.recording.take(
-            Entry(seq=-1, at=draft.at, kind=draft.kind, call=draft.call, attrs=draft.attrs, content=draft.content)
-        )
-
 
 def _heard(flushing: "asyncio.Task[None]") -> None:
     """A flush that failed has put the journal down, which every later call says: nobody has to wait for it as well."""
@@ -196,12 +191,10 @@ def _heard(flushing: "asyncio.Task[None]") -> None:
 class Transaction:
     """The open transaction of an internal effect: its rows, and the session its effect uses."""
 
-    def __init__(
-        self, journal: TaskJournal, session: WriteSession, connection: Driver, *, carried: list[Draft]
-    ) -> None:
+    def __init__(self, journal: TaskJournal, session: WriteSession, connection: Driver, *, carried: list[Row]) -> None:
         self.session = session
         self.carried = carried  # rows that were waiting, until the first write takes them along
-        self.written: list[Draft] = []
+        self.written: list[Row] = []
         self._journal, self._connection = journal, connection
 
     async def write(
@@ -213,7 +206,7 @@ class Transaction:
         content: Mapping[str, Any] | None = None,
     ) -> None:
         """Write a row in this transaction, after any that were waiting."""
-        draft = Draft(kind=kind, at=self._journal.now(), call=call, attrs=attrs or {}, content=content or {})
-        drafts, self.carried = [*self.carried, draft], []
-        await self._journal.append(self._connection, drafts)
-        self.written.append(draft)
+        row = Row(kind=kind, at=self._journal.now(), call=call, attrs=attrs or {}, content=content or {})
+        rows, self.carried = [*self.carried, row], []
+        await self._journal.append(self._connection, rows)
+        self.written.append(row)

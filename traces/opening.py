@@ -15,8 +15,8 @@ from traces import chain as chains
 from traces import reader
 from traces._append import Chain
 from traces.journal import Announce, TaskJournal
-from traces.recording import Entry, Recording
-from traces.records import GENESIS, Kind
+from traces.recording import Recording
+from traces.records import GENESIS, Kind, Row
 
 AHEAD = timedelta(days=14)
 
@@ -54,8 +54,7 @@ class Journals:
         for record in found:
             event = reader.opened(record, task, keyring)
             recording.take(
-                Entry(
-                    seq=event.seq,
+                Row(
                     at=event.at,
                     kind=Kind(event.kind),
                     call=event.call,

@@ -3,35 +3,20 @@
 This is what a resumed task is re-run against: a call that has an end is not performed again.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
-from traces.records import Kind
+from traces.records import Kind, Row
 
 _ENDS = {Kind.RESULT, Kind.FAILED, Kind.REFUSED}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One row, opened."""
-
-    seq: int
-    at: datetime
-    kind: Kind
-    call: str | None
-    attrs: Mapping[str, Any]
-    content: Mapping[str, Any]
 
 
 @dataclass(kw_only=True)
 class Step:
     """All that is recorded of one call, the last of each."""
 
-    intent: Entry | None = None
-    asked: Entry | None = None
-    end: Entry | None = None
+    intent: Row | None = None
+    asked: Row | None = None
+    end: Row | None = None
 
 
 @dataclass(kw_only=True)
@@ -39,28 +24,28 @@ class Recording:
     """The record of one task by call. Grows while the task runs, so that even a call made twice is done once."""
 
     steps: dict[str, Step] = field(default_factory=dict)
-    started: Entry | None = None
-    ended: Entry | None = None
+    started: Row | None = None
+    ended: Row | None = None
     texts: dict[str, list[str]] = field(default_factory=dict)  # shown while a call worked, in this attempt
 
-    def take(self, entry: Entry) -> None:
+    def take(self, row: Row) -> None:
         """Count one more row in."""
-        if entry.kind is Kind.TASK_STARTED:
-            self.started = entry
-        elif entry.kind is Kind.TASK_ENDED:
-            self.ended = entry
-        elif entry.kind is Kind.TASK_RESUMED:
+        if row.kind is Kind.TASK_STARTED:
+            self.started = row
+        elif row.kind is Kind.TASK_ENDED:
+            self.ended = row
+        elif row.kind is Kind.TASK_RESUMED:
             self.texts.clear()
-        elif entry.kind is Kind.TEXT and entry.call is not None:
-            self.texts.setdefault(entry.call, []).append(str(entry.content.get("text", "")))
-        elif entry.call is not None:
-            step = self.steps.setdefault(entry.call, Step())
-            if entry.kind in _ENDS:
-                step.end = entry
-            elif entry.kind is Kind.INTENT:
-                step.intent = entry
-            elif entry.kind is Kind.ASKED:
-                step.asked = entry
+        elif row.kind is Kind.TEXT and row.call is not None:
+            self.texts.setdefault(row.call, []).append(str(row.content.get("text", "")))
+        elif row.call is not None:
+            step = self.steps.setdefault(row.call, Step())
+            if row.kind in _ENDS:
+                step.end = row
+            elif row.kind is Kind.INTENT:
+                step.intent = row
+            elif row.kind is Kind.ASKED:
+                step.asked = row
 
     def unfinished_text(self) -> str:
         """What was shown of an answer that has no end yet."""

@@ -106,8 +106,8 @@ ATTRIBUTES: Final[Mapping[str, Callable[[Any], bool]]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draft:
-    """A row before it has its place in the chain. `content` is JSON data by field; it will be sealed.
+class Row:
+    """What one row says, whatever its place in the chain. `content` is JSON data by field; it will be sealed.
 
     What may stand in a head is checked here, so that a row nobody may write stops the effect it stands for.
     """
@@ -127,7 +127,7 @@ class Draft:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """A row with its place: what is inserted, and what is verified."""
+    """A row in its place: what is inserted, and what is verified."""
 
     seq: int
     kind: Kind
@@ -163,7 +163,7 @@ def head_of(
     org: OrgId,
     task: TaskId,
     seq: int,
-    draft: Draft,
+    row: Row,
     content: Mapping[str, Mapping[str, Any]],
     previous: bytes,
 ) -> bytes:
@@ -174,10 +174,10 @@ def head_of(
             "org": str(org),
             "task": str(task),
             "seq": seq,
-            "ts": draft.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-            "kind": draft.kind.value,
-            "call": draft.call,
-            "attrs": dict(draft.attrs),
+            "ts": row.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "kind": row.kind.value,
+            "call": row.call,
+            "attrs": dict(row.attrs),
             "content": content,
             "prev": previous.hex(),
         }

@@ -18,8 +18,7 @@ from joule.kernel.errors import ApprovalNeeded, Fenced, JouleError, JournalDown,
 from joule.kernel.settings import TaskSettings
 from traces.journal import TaskJournal
 from traces.opening import Journals
-from traces.recording import Entry
-from traces.records import Kind
+from traces.records import Kind, Row
 
 
 class Runner:
@@ -104,6 +103,6 @@ class Runner:
         return outcome
 
 
-def _as_recorded(ended: Entry) -> Outcome:
+def _as_recorded(ended: Row) -> Outcome:
     answer = ended.content.get("answer") or None
     return Outcome(end=End(ended.attrs["outcome"]), answer=answer, code=ended.attrs.get("code"))

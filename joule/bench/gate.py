@@ -74,7 +74,8 @@ def _decisions(count: int) -> list[float]:
     facts = facts_of(action, provenance=Provenance.WORDS, approved=False)
     took = []
     for _decision in range(count):
+        who = str(new_id())  # nobody asked before: what is timed is a decision, not the memory of one
         began = time.perf_counter()
-        policy.decide(action.name, principal="p", resource=("Organisation", str(org)), facts=facts)
+        policy.decide(action.name, principal=who, resource=("Organisation", str(org)), facts=facts)
         took.append((time.perf_counter() - began) * 1e3)
     return took

@@ -6,11 +6,10 @@ from joule.governance.errors import RecordedFailure
 from joule.kernel.action import Action, result_codec
 from joule.kernel.errors import Refused
 from traces.errors import RecordingDiffers
-from traces.recording import Entry
-from traces.records import Kind
+from traces.records import Kind, Row
 
 
-def again(action: Action[Any], end: Entry) -> Any:
+def again(action: Action[Any], end: Row) -> Any:
     """The end a call came to before. Raises `RecordingDiffers` when its content was erased: nothing goes on from it."""
     if end.kind is Kind.RESULT and "result" in end.content:
         return result_codec(type(action)).validate_python(end.content["result"], strict=False)

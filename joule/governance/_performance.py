@@ -142,17 +142,23 @@ class Performance:
 
     async def _until_stopped(self, effect: Awaitable[Any]) -> Any:
         """The result of an effect that changes nothing, given up as soon as the task is stopped."""
-        working = asyncio.ensure_future(effect)
+        working = asyncio.current_task()
         stopping = asyncio.ensure_future(self._stop.wait())
+
+        def give_up(waited: "asyncio.Future[Any]") -> None:
+            if working is not None and not waited.cancelled():
+                working.cancel()
+
+        stopping.add_done_callback(give_up)
         try:
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                return working.result()
-            raise Stopped()
+            return await effect
+        except asyncio.CancelledError:
+            if not self._stop.is_set() or working is None or working.uncancel() > 0:
+                raise  # somebody else ends this run
+            raise Stopped() from None
         finally:
-            for each in (working, stopping):
-                each.cancel()
-            await asyncio.gather(working, stopping, return_exceptions=True)
+            stopping.remove_done_callback(give_up)
+            stopping.cancel()
 
     async def _spend(self, session: WriteSession, approval: Asked, action: Action[Any]) -> None:
         spent = await approvals.spend(

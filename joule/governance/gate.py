@@ -27,8 +27,8 @@ from joule.kernel.permit import Permits
 from joule.kernel.principal import Via
 from traces.errors import RecordingDiffers
 from traces.journal import TaskJournal
-from traces.recording import Entry, Step
-from traces.records import Kind
+from traces.recording import Step
+from traces.records import Kind, Row
 
 R = TypeVar("R")
 _UNKNOWN = Deny(policies=(), reason="no policy allows this", advice="")
@@ -174,7 +174,7 @@ class TaskGate:
             if entry is not None and entry.attrs["binding"] != binding.hex():
                 raise RecordingDiffers(call)
 
-    def _recorded(self, action: Action[R], end: Entry) -> R:
+    def _recorded(self, action: Action[R], end: Row) -> R:
         result = again(action, end)
         self._minted.update(ids_in(result))
         return cast(R, result)

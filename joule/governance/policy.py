@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -48,9 +49,17 @@ class Policy:
         self.digest = hashlib.sha256(f"{schema}\0{text}".encode()).hexdigest()
         self._words = {name: _words(name, body) for name, body in parsed.items()}
         self._by_action = {name: _slice(parsed, name) for name in names}
+        # The same question has the same answer, so a task that asks it again and again is answered at once.
+        self._known = lru_cache(maxsize=8192)(self._judge)
 
     def decide(self, action: str, *, principal: str, resource: tuple[str, str], facts: Facts) -> Decision:
         """Judge one action. `resource` is (type, id). Denies whatever is unknown or cannot be evaluated."""
+        return self._known(action, principal, resource, tuple(facts.items()))
+
+    def _judge(
+        self, action: str, principal: str, resource: tuple[str, str], given: tuple[tuple[str, bool | str], ...]
+    ) -> Decision:
+        facts = dict(given)
         policies = self._by_action.get(action)
         if policies is None:
             return Deny(policies=(), reason=_NO_POLICY, advice="")

@@ -16,8 +16,8 @@ from joule.kernel.errors import ApprovalNeeded, LimitReached, Refused, Stopped
 from joule.kernel.principal import Via
 from joule.replay.report import Difference, Divergence
 from joule.vault.keys import Keyring
-from traces.recording import Entry, Recording, Step
-from traces.records import Kind
+from traces.recording import Recording, Step
+from traces.records import Kind, Row
 
 R = TypeVar("R")
 
@@ -91,7 +91,7 @@ class Playback:
             self._stop(Difference(kind=Divergence.ERASED, at=call, field="content"))
         return self._recorded(action, call, end)
 
-    def _recorded(self, action: Action[R], call: str, end: Entry) -> R:
+    def _recorded(self, action: Action[R], call: str, end: Row) -> R:
         if end.kind is Kind.REFUSED:
             why = end.content["why"]
             raise Refused(action.name, reason=why["reason"], policies=(), advice=why["advice"])

@@ -19,8 +19,8 @@ from joule.replay.playback import Diverged, Playback
 from joule.replay.report import Difference, Divergence, ReplayReport, Verdict
 from joule.vault.keys import Keyring
 from traces.reader import TaskEvent
-from traces.recording import Entry, Recording
-from traces.records import Kind
+from traces.recording import Recording
+from traces.records import Kind, Row
 
 
 async def replay(
@@ -38,7 +38,7 @@ async def replay(
     toolbox = toolbox or Toolbox()
     recording = Recording()
     for event in events:
-        recording.take(_entry(event))
+        recording.take(_row(event))
     started = recording.started
     if started is None or started.attrs.get("task_kind") != "chat":
         raise NotFound("conversation task")
@@ -59,7 +59,7 @@ async def replay(
 
 
 async def _run(
-    playback: Playback, recording: Recording, started: Entry, org: OrgId, settings: TaskSettings, toolbox: Toolbox
+    playback: Playback, recording: Recording, started: Row, org: OrgId, settings: TaskSettings, toolbox: Toolbox
 ) -> list[Difference]:
     person = PersonId(UUID(started.attrs["person"]))
     role = next((step.intent.attrs["facts"]["role"] for step in recording.steps.values() if step.intent), "member")
@@ -96,7 +96,7 @@ def _ending(recording: Recording, outcome: str, answer: str) -> list[Difference]
     return []
 
 
-def _versions(started: Entry, policy: Policy, toolbox: Toolbox) -> list[Difference]:
+def _versions(started: Row, policy: Policy, toolbox: Toolbox) -> list[Difference]:
     now = {"graph": graph.digest(), "prompt": prompts.digest(), "tools": toolbox.digest, "bundle": policy.digest}
     return [
         Difference(
@@ -114,7 +114,5 @@ def _verdict(differences: Sequence[Difference]) -> Verdict:
     return Verdict.IDENTICAL if kinds <= {Divergence.VERSION} else Verdict.DIVERGED
 
 
-def _entry(event: TaskEvent) -> Entry:
-    return Entry(
-        seq=event.seq, at=event.at, kind=Kind(event.kind), call=event.call, attrs=event.attrs, content=event.content
-    )
+def _row(event: TaskEvent) -> Row:
+    return Row(at=event.at, kind=Kind(event.kind), call=event.call, attrs=event.attrs, content=event.content)
