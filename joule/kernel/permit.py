@@ -61,7 +61,8 @@ class Permits:
         self._unspent.pop(id(permit), None)
 
     def admit(self, permit: Permit, action: Action[Any]) -> None:
-        if self._unspent.get(id(permit)) is not permit:
+        issued = self._unspent.get(id(permit))
+        if issued is None or issued is not permit:
             raise PermitMisused("this permit was never issued, or has been used already")
         if permit.action is not action:
             raise PermitMisused("this permit was issued for another action")
