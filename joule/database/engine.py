@@ -61,6 +61,7 @@ class Database:
         event.listen(self._engine.sync_engine, "checkout", _notice_dead)
         event.listen(self._engine.sync_engine, "begin", _begin)
 
+        self._has_drivers = False
         # The journal's own connections: autocommit, one prepared statement each, nothing between it and the wire.
         self._drivers = AsyncConnectionPool[Driver](
             url,
@@ -78,7 +79,8 @@ class Database:
         Raises as `write` does.
         """
         try:
-            if self._drivers.closed:
+            if not self._has_drivers:
+                self._has_drivers = True  # opened by the first who asks; once closed it stays closed
                 await self._drivers.open()
             async with self._drivers.connection() as connection:
                 yield connection
