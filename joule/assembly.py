@@ -32,6 +32,7 @@ from joule.kernel.permit import Permits
 from joule.kernel.settings import Settings
 from joule.llm.handler import LanguageModelHandler, Prices
 from joule.llm.providers.base import ChatModel
+from joule.llm.providers.quiet import silence
 from joule.llm.providers.registry import open_model
 from joule.privacy.upkeep import Upkeep
 from joule.replay.handler import ReplayHandler
@@ -117,6 +118,7 @@ async def open_house(
     """
     if settings.database.url is None:
         raise Misconfigured("no database is configured", advice="Start with `joule up`, or set JOULE_DATABASE_URL.")
+    silence()  # whichever model is asked: the graph's own library would report whole runs to LangSmith
     now = clock or SystemClock()
     database = Database(settings.database.url.get_secret_value(), pool_size=settings.database.pool_size)
     try:
