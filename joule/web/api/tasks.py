@@ -13,11 +13,10 @@ from joule.identity.queries import SignedInPerson
 from joule.kernel.ids import ProjectId, TaskId, ThreadId
 from joule.tasks import queries
 from joule.tasks.actions import AnswerApproval, StartTask, StopTask
-from joule.tasks.queries import TaskFacts
-from joule.tasks.stream import KEEP_ALIVE, EventId, Sent, sse
+from joule.tasks.stream import KEEP_ALIVE, sse
 from joule.web.access import Chatter, Here
 from joule.web.chat.streaming import HEADERS
-from joule.web.chat.watching import Over, watch
+from joule.web.chat.watching import followed
 from joule.web.context import Web
 
 router = APIRouter(prefix="/api/v1")
@@ -137,20 +136,13 @@ async def events(
     after: Annotated[str, Query()] = "",
     last_event_id: Annotated[str, Header()] = "",
 ) -> Response:
-    """The task as AG-UI events, from `after` or the last id seen on, until it ends."""
+    """The task as AG-UI events, from `after` or the last id seen on, until it ends or pauses for a person."""
     async with web.house.database.read(person.org) as session:
-        facts = await queries.facts(session, person.org, TaskId(task))
-    seen = EventId.parse(last_event_id) or EventId.parse(after)
-    return StreamingResponse(_events(web, person, facts, seen), media_type="text/event-stream", headers=HEADERS)
+        await queries.facts(session, person.org, TaskId(task))
+    stream = _events(web, person, TaskId(task), last_event_id or after)
+    return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
 
 
-async def _events(web: Web, person: SignedInPerson, facts: TaskFacts, seen: EventId | None) -> AsyncIterator[str]:
-    async for news in watch(web, person.org, facts):
-        match news:
-            case Sent():
-                if seen is None or news.id > seen:
-                    yield sse(news)
-            case Over():
-                return
-            case _:
-                yield KEEP_ALIVE
+async def _events(web: Web, person: SignedInPerson, task: TaskId, after: str) -> AsyncIterator[str]:
+    async for news in followed(web, person.org, task, after=after):
+        yield KEEP_ALIVE if news is None else sse(news)

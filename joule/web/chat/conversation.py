@@ -83,9 +83,9 @@ async def page(
 
 
 async def conversation(
-    web: Web, person: SignedInPerson, project: UUID, thread: UUID, task: UUID | None, *, push: bool = False
+    web: Web, person: SignedInPerson, project: UUID, thread: UUID, task: UUID | None, *, fresh: UUID | None = None
 ) -> Response:
-    """The page; with `push` the browser takes its address over."""
+    """The page. `fresh` is the task it was just asked for: the browser takes the address over, the stream tells all."""
     async with web.house.database.read(person.org) as session:
         found = await tasks.thread(
             session, web.house.vault, person.org, ThreadId(thread), leaf=TaskId(task) if task else None
@@ -93,8 +93,9 @@ async def conversation(
         if found.line.project != project:
             raise NotFound("chat")
         shell = await shell_of(web, session, person, project=project, thread=thread)
+        turns = await _turns(web, session, person, found, fresh)
+        # After the turns: what their events say has changed is in these lists already.
         panel = await panel_of(web, session, person, project)
-        turns = await _turns(web, session, person, found)
     href = f"/projects/{project}/threads/{thread}"
     page = Conversation(
         href=href,
@@ -108,13 +109,16 @@ async def conversation(
             stop=f"{href}/stop",
         ),
     )
-    headers = {"HX-Push-Url": f"{href}?task={task}" if task else href} if push else {}
+    headers = {"HX-Push-Url": f"{href}?task={task}" if task else href} if fresh else {}
     return web.templates.page("thread/page.html", 200, headers, shell=shell, panel=panel, page=page)
 
 
-async def _turns(web: Web, session: ReadSession, person: SignedInPerson, found: tasks.ThreadView) -> tuple[Turn, ...]:
+async def _turns(
+    web: Web, session: ReadSession, person: SignedInPerson, found: tasks.ThreadView, fresh: UUID | None
+) -> tuple[Turn, ...]:
     names = {each.person: each.name for each in await people.people(session, web.house.vault, person.org)}
-    return tuple([await turn_of(web, session, person, each, names) for each in found.tasks])
+    turns = [await turn_of(web, session, person, each, names, fresh=each.facts.task == fresh) for each in found.tasks]
+    return tuple(turns)
 
 
 def _ideas(files: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from joule.identity import queries as people
 from joule.identity.queries import SignedInPerson
 from joule.kernel.ids import ProjectId, TaskId, ThreadId
 from joule.tasks import queries as tasks
-from joule.tasks.actions import AnswerApproval, DeleteThread, RenameThread, StartTask, StopTask
+from joule.tasks.actions import AnswerApproval, DeleteThread, RenameThread, Started, StartTask, StopTask
 from joule.tasks.errors import TaskEnded
 from joule.tasks.queries import TaskView
 from joule.web.access import Chatter, Here
@@ -30,7 +30,7 @@ async def begin(web: Here, request: Request, person: Chatter, project: UUID, tex
     made = await web.house.commands.perform(
         StartTask(principal=person.principal, project=ProjectId(project), text=text)
     )
-    return await _there(web, request, person, project, made.thread, None)
+    return await _there(web, request, person, project, made, None)
 
 
 @router.post("/projects/{project}/threads/{thread}/messages")
@@ -55,7 +55,7 @@ async def send(
     )
     if "hx-request" not in request.headers:
         return RedirectResponse(f"/projects/{project}/threads/{thread}", status_code=303)
-    return web.templates.page("thread/_turn.html", turn=await _turn(web, person, made.task))
+    return web.templates.page("thread/_turn.html", turn=await _turn(web, person, made.task, fresh=True))
 
 
 @router.post("/projects/{project}/threads/{thread}/stop")
@@ -136,15 +136,15 @@ async def _again(web: Web, request: Request, person: SignedInPerson, view: TaskV
             replaces=view.facts.task,
         )
     )
-    return await _there(web, request, person, view.facts.project, made.thread, made.task)
+    return await _there(web, request, person, view.facts.project, made, made.task)
 
 
 async def _there(
-    web: Web, request: Request, person: SignedInPerson, project: UUID, thread: UUID, task: UUID | None
+    web: Web, request: Request, person: SignedInPerson, project: UUID, made: Started, leaf: UUID | None
 ) -> Response:
     if "hx-request" not in request.headers:
-        return RedirectResponse(f"/projects/{project}/threads/{thread}", status_code=303)
-    return await conversation(web, person, project, thread, task, push=True)
+        return RedirectResponse(f"/projects/{project}/threads/{made.thread}", status_code=303)
+    return await conversation(web, person, project, made.thread, leaf, fresh=made.task)
 
 
 async def _view(web: Web, person: SignedInPerson, task: UUID) -> TaskView:
@@ -152,8 +152,8 @@ async def _view(web: Web, person: SignedInPerson, task: UUID) -> TaskView:
         return await tasks.task(session, web.house.vault, person.org, TaskId(task))
 
 
-async def _turn(web: Web, person: SignedInPerson, task: UUID) -> Turn:
+async def _turn(web: Web, person: SignedInPerson, task: UUID, *, fresh: bool = False) -> Turn:
     async with web.house.database.read(person.org) as session:
         view = await tasks.task(session, web.house.vault, person.org, TaskId(task))
         names = {each.person: each.name for each in await people.people(session, web.house.vault, person.org)}
-        return await turn_of(web, session, person, view, names)
+        return await turn_of(web, session, person, view, names, fresh=fresh)

@@ -11,11 +11,11 @@ from joule.identity.queries import SignedInPerson
 from joule.kernel.ids import TaskId
 from joule.tasks import queries
 from joule.tasks.queries import TaskFacts
-from joule.tasks.stream import KEEP_ALIVE, EventId, Sent
+from joule.tasks.stream import KEEP_ALIVE, EventId
 from joule.web.access import Chatter, Here
 from joule.web.chat.fragments import Fragments
 from joule.web.chat.turns import telling_of
-from joule.web.chat.watching import Over, watch
+from joule.web.chat.watching import followed
 from joule.web.context import Web
 
 router = APIRouter()
@@ -40,16 +40,17 @@ async def stream(
 
 async def _fragments(web: Web, person: SignedInPerson, facts: TaskFacts, seen: EventId | None) -> AsyncIterator[str]:
     fragments, telling = Fragments(templates=web.templates), telling_of(web, facts)
-    async for news in watch(web, person.org, facts):
-        match news:
-            case Sent():
-                changes = telling.take(news.event)
-                if seen is not None and news.id <= seen:
-                    continue
-                for each in fragments.messages(changes, telling, facts, event_id=str(news.id)):
-                    yield each
-            case Over():
-                for each in fragments.ending(telling, news.facts):
-                    yield each
-            case _:
-                yield KEEP_ALIVE
+    # Told from the first event on, whatever the browser has: a fragment is made from all that came before it.
+    async for news in followed(web, person.org, facts.task, through_pauses=True):
+        if news is None:
+            yield KEEP_ALIVE
+            continue
+        changes = telling.take(news.event)
+        if seen is not None and news.id <= seen:
+            continue
+        for each in fragments.messages(changes, telling, facts, event_id=str(news.id)):
+            yield each
+    async with web.house.database.read(person.org) as session:
+        facts = await queries.facts(session, person.org, facts.task)
+    for each in fragments.ending(telling, facts):
+        yield each

@@ -28,13 +28,19 @@ _FAILED = ("The task ended with an error.", "Try again; if it happens once more,
 
 
 async def turn_of(
-    web: Web, session: ReadSession, person: SignedInPerson, view: TaskView, names: Mapping[PersonId, str]
+    web: Web,
+    session: ReadSession,
+    person: SignedInPerson,
+    view: TaskView,
+    names: Mapping[PersonId, str],
+    *,
+    fresh: bool = False,
 ) -> Turn:
-    """One turn as it stands now."""
+    """One turn as it stands now. A fresh one is shown without its events: the stream tells them all, from the first."""
     telling = telling_of(web, view.facts)
-    sent = await events_so_far(session, web.house.vault, view.facts, person.org)
+    sent = [] if fresh else await events_so_far(web, session, person.org, view.facts)
     telling.take_all(each.event for each in sent)
-    stand = Stand(view.facts.state.value)
+    stand = Stand.QUEUED if fresh else Stand(view.facts.state.value)
     if not stand.is_over and telling.stand is Stand.WAITING:
         stand = Stand.WAITING
     return Turn(

@@ -127,4 +127,3 @@ class Turn:
     cursor: str  # the id of the last event shown
     may_edit: bool
     stop_requested: bool = False
-    just_sent: bool = False  # brought by the message itself: no line above it is drawn twice
