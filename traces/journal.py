@@ -107,6 +107,7 @@ class TaskJournal:
         self._timer = None
         if self._rows and self._down is None and (self._flushing is None or self._flushing.done()):
             self._flushing = asyncio.create_task(self._drain())
+            self._flushing.add_done_callback(_heard)
 
     async def _drain(self) -> None:
         while self._rows:  # rows noted while a flush was under way go with the next
