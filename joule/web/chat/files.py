@@ -1,7 +1,5 @@
 """The files of a project: uploaded as they are, looked at, downloaded, deleted and brought back."""
 
-import csv
-import io
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -15,21 +13,17 @@ from joule.database.engine import ReadSession
 from joule.identity import queries as people
 from joule.identity.queries import SignedInPerson
 from joule.kernel.errors import NotFound
-from joule.kernel.ids import FileId, ProjectId
-from joule.kernel.label import Integrity, Label
+from joule.kernel.ids import FileId, PersonId, ProjectId
 from joule.web.access import FileReader, Here
 from joule.web.chat.panel import icon_of, short_files
+from joule.web.chat.preview import author_of, file_page, trust_of
 from joule.web.context import Web
-from joule.web.markdown import Block
-from joule.web.shell import Shell, shell_of
+from joule.web.shell import shell_of
 from memory import queries
 from memory.actions import DeleteFile, RestoreFile, UploadFile
-from memory.queries import FileContent, FileView, VersionView
+from memory.queries import FileContent, FileView
 
 router = APIRouter(prefix="/projects/{project}/files")
-
-ROWS = 51  # of a table, its heading included
-COLUMNS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,36 +50,6 @@ class GoneLine:
     restore: str
     at: datetime
     until: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class VersionLine:
-    """One version of a file."""
-
-    version: int
-    href: str
-    restore: str
-    size: int
-    author: str
-    at: datetime
-    current: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class FilePage:
-    """A file, looked at."""
-
-    name: str
-    download: str
-    size: int
-    media_type: str
-    version: int
-    versions: tuple[VersionLine, ...]
-    rows: tuple[tuple[str, ...], ...]
-    blocks: tuple[Block, ...]
-    text: str | None
-    cut: str
-    note: str
 
 
 @router.get("")
@@ -133,7 +97,8 @@ async def look(
         view = await _file(web, session, person, project, file)
         content = await _content(web, session, person, project, file, version)
         names = await _names(web, session, person)
-    return web.templates.page("files/file.html", shell=shell, page=_page(web, shell, view, content, names))
+    page = file_page(web.markdown, view, content, names, base=f"/projects/{project}/files/{file}")
+    return web.templates.page("files/file.html", shell=shell, page=page)
 
 
 @router.get("/{file}/download")
@@ -231,18 +196,7 @@ async def _lists(
     return files, lines
 
 
-def author_of(version: VersionView, names: dict[UUID, str]) -> str:
-    """Whose hand a version is by."""
-    name = names.get(version.author, "somebody") if version.author else "Joule"
-    return f"Joule for {name}" if version.via == "agent" else name
-
-
-def trust_of(label: Label) -> str:
-    """Whether a value can hold an outsider's words."""
-    return "From outside" if label.integrity is Integrity.UNTRUSTED else "Trusted"
-
-
-async def _names(web: Web, session: ReadSession, person: SignedInPerson) -> dict[UUID, str]:
+async def _names(web: Web, session: ReadSession, person: SignedInPerson) -> dict[PersonId, str]:
     return {each.person: each.name for each in await people.people(session, web.house.vault, person.org)}
 
 
@@ -267,61 +221,3 @@ async def _content(
     return await queries.file_content(
         session, keyring, ProjectId(project), FileId(file), reader=person.person, version=version
     )
-
-
-def _page(web: Web, shell: Shell, view: FileView, content: FileContent, names: dict[UUID, str]) -> FilePage:
-    base = f"{shell.project.href if shell.project else ''}/files/{view.file}"
-    text = content.preview
-    rows = _rows(text) if text is not None and content.media_type == "text/csv" else ()
-    blocks: tuple[Block, ...] = ()
-    if text is not None and content.media_type == "text/markdown":
-        blocks = web.markdown.blocks(text)
-    is_newest = content.version == view.newest.version
-    return FilePage(
-        name=view.name,
-        download=f"{base}/download?version={content.version}",
-        size=len(content.content),
-        media_type=content.media_type,
-        version=content.version,
-        versions=tuple(_version(each, view, base, names) for each in view.versions),
-        rows=rows,
-        blocks=blocks,
-        text=None if rows or blocks else text,
-        cut=_cut(content, rows),
-        note="" if is_newest else f"This is version {content.version}. The newest is version {view.newest.version}.",
-    )
-
-
-def _version(each: VersionView, view: FileView, base: str, names: dict[UUID, str]) -> VersionLine:
-    return VersionLine(
-        version=each.version,
-        href=f"{base}?version={each.version}",
-        restore=f"{base}/restore",
-        size=each.size,
-        author=author_of(each, names),
-        at=each.created_at,
-        current=each.version == view.newest.version,
-    )
-
-
-def _rows(text: str) -> tuple[tuple[str, ...], ...]:
-    """The first rows of a table. Cells are shown as text, formulas too."""
-    sample = text[:4000]
-    try:
-        dialect: type[csv.Dialect] | csv.Dialect = csv.Sniffer().sniff(sample, delimiters=",;\t|")
-    except csv.Error:
-        dialect = csv.excel
-    try:
-        found = [
-            tuple(row[:COLUMNS]) for _, row in zip(range(ROWS), csv.reader(io.StringIO(text), dialect), strict=False)
-        ]
-    except csv.Error:
-        return ()
-    width = max((len(row) for row in found), default=0)
-    return tuple((*row, *[""] * (width - len(row))) for row in found if row)
-
-
-def _cut(content: FileContent, rows: tuple[tuple[str, ...], ...]) -> str:
-    if rows:
-        return "The first 50 rows are shown; download the file for all." if len(rows) >= ROWS - 1 else ""
-    return "Only the beginning is shown; download the file for all." if content.is_preview_cut else ""

@@ -17,8 +17,8 @@ from joule.kernel.ids import ItemId, PersonId, ProjectId, TaskId
 from joule.kernel.label import Integrity
 from joule.tasks import queries as tasks
 from joule.web.access import Here, MemoryReader
-from joule.web.chat.files import trust_of
 from joule.web.chat.panel import short_items
+from joule.web.chat.preview import trust_of
 from joule.web.context import Web
 from joule.web.shell import shell_of
 from memory import queries

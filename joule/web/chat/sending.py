@@ -55,7 +55,9 @@ async def send(
     )
     if "hx-request" not in request.headers:
         return RedirectResponse(f"/projects/{project}/threads/{thread}", status_code=303)
-    return web.templates.page("thread/_turn.html", turn=await _turn(web, person, made.task, fresh=True))
+    return web.templates.page(
+        "thread/_sent.html" if follows else "thread/_turn.html", turn=await _turn(web, person, made.task, fresh=True)
+    )
 
 
 @router.post("/projects/{project}/threads/{thread}/stop")
