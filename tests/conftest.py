@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis  # noqa: F401 - its plugin would else load it at the end, deep in greenlets, where 3.11 cannot parse
 import pytest
 
 from joule.database.engine import Database
