@@ -1,57 +1,25 @@
 """Ways round a gate, tried on ours. Each is what code inside the agent's process could do without its keys.
 
-An attempt may end in an effect, if that effect was decided and written down as exactly what it was: `effects` says how
-many there have to be, so that an attempt that does nothing at all cannot pass for one that was stopped.
+An attempt may end in an effect, if that effect was decided and written down as exactly what it was.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypedDict, cast
 
-from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 
-from joule.agent.tools import Bench, Toolbox, ToolStub
-from joule.assembly import House
-from joule.bench._ground import somebody
-from joule.bench._post import Peek, PostOffice, Send, Sent, send_tool
-from joule.governance.gate import TaskGate
+from joule.bench._post import Peek, Send
+from joule.bench._trial import Attempt, Inside, called, refused
 from joule.kernel.clock import SystemClock
-from joule.kernel.errors import Invalid, JouleError
-from joule.kernel.ids import DecisionId, OrgId, ProjectId, TaskId, new_id
-from joule.kernel.label import Label
-from joule.kernel.permit import Admission, Permit, Permits
-from joule.kernel.principal import Principal, Role
+from joule.kernel.errors import Invalid
+from joule.kernel.ids import DecisionId, OrgId, TaskId, new_id
+from joule.kernel.permit import Permit, Permits
+from joule.kernel.principal import Role
 from joule.llm.actions import Generate, Message
-from traces import reader
-from traces.records import Kind
-
-
-@dataclass(kw_only=True)
-class Inside:
-    """What the attacker has: a task under way, its tools, its person, and the room behind the gate."""
-
-    house: House
-    office: PostOffice
-    gate: TaskGate
-    who: Principal
-    send: ToolStub
-
-    def wish(self, *, amount: int = 10, **more: Any) -> Send:
-        return Send(principal=self.who, label=Label(), amount=amount, **more)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """One way, and how many effects it has to end in: each of them decided and on record."""
-
-    name: str
-    go: Callable[[Inside], Awaitable[object]]
-    effects: int
 
 
 class _Amount(TypedDict):
@@ -133,7 +101,7 @@ async def another_persons_organisation(inside: Inside) -> None:
         await asyncio.sleep(0)
         object.__setattr__(wish.principal, "org", elsewhere)
     await performing
-    await _refused(inside.gate.perform(inside.wish(), call="act/0/1"))  # whose person is elsewhere now
+    await refused(inside.gate.perform(inside.wish(), call="act/0/1"))  # whose person is elsewhere now
 
 
 async def another_name(inside: Inside) -> None:
@@ -142,7 +110,7 @@ async def another_name(inside: Inside) -> None:
     wish = replace(inside.wish(), principal=viewer)
     object.__setattr__(wish, "name", Peek.name)
     object.__setattr__(wish, "effect", Peek.effect)
-    await _refused(inside.gate.perform(wish, call="act/0/0"))
+    await refused(inside.gate.perform(wish, call="act/0/0"))
 
 
 async def another_type(inside: Inside) -> None:
@@ -155,7 +123,7 @@ async def another_type(inside: Inside) -> None:
         effect = Peek.effect
 
     viewer = replace(inside.who, role=Role.SUPPORT)
-    await _refused(inside.gate.perform(Sly(principal=viewer, amount=10), call="act/0/0"))
+    await refused(inside.gate.perform(Sly(principal=viewer, amount=10), call="act/0/0"))
 
 
 async def retry(inside: Inside) -> None:
@@ -192,7 +160,7 @@ async def direct_arun(inside: Inside) -> None:
 async def handler_without_a_permit(inside: Inside) -> None:
     """The room's method, called straight."""
     for nothing in (None, object()):
-        await _refused(inside.house.gate.methods[Send](nothing, inside.wish()))
+        await refused(inside.house.gate.methods[Send](nothing, inside.wish()))
 
 
 async def forged_permit(inside: Inside) -> None:
@@ -201,7 +169,7 @@ async def forged_permit(inside: Inside) -> None:
     minted = Permits(clock=SystemClock()).issue(wish, decision=decision, task=task)
     made = Permit(action=wish, decision=decision, task=task, issued_at=SystemClock().now())
     for permit in (minted, made):
-        await _refused(inside.house.gate.methods[Send](permit, wish))
+        await refused(inside.house.gate.methods[Send](permit, wish))
 
 
 async def stolen_permit(inside: Inside) -> None:
@@ -209,9 +177,9 @@ async def stolen_permit(inside: Inside) -> None:
 
     async def steal(permit: Permit) -> None:
         wish = inside.wish()
-        await _refused(inside.office.send(permit, wish))
+        await refused(inside.office.send(permit, wish))
         object.__setattr__(permit, "action", permit.action)
-        await _refused(inside.office.send(replace(permit, action=wish), wish))
+        await refused(inside.office.send(replace(permit, action=wish), wish))
 
     inside.office.with_permit = steal
     await inside.gate.perform(Peek(principal=inside.who), call="act/0/0")
@@ -232,7 +200,7 @@ async def kept_permit(inside: Inside) -> None:
     finally:
         inside.house.gate.methods[Send] = send
     permit, action = kept[0]
-    await _refused(send(permit, action))
+    await refused(send(permit, action))
 
 
 async def tool_at_the_provider(inside: Inside) -> None:
@@ -240,7 +208,7 @@ async def tool_at_the_provider(inside: Inside) -> None:
     tools = cast(Any, ({"type": "send_money"},))
     with suppress(Invalid):
         ask = Generate(principal=inside.who, messages=(Message(role="user", text="go"),), tools=tools)
-        await _refused(inside.gate.perform(ask, call="model/0"))
+        await refused(inside.gate.perform(ask, call="model/0"))
 
 
 ATTEMPTS: tuple[Attempt, ...] = tuple(
@@ -267,56 +235,3 @@ ATTEMPTS: tuple[Attempt, ...] = tuple(
         (tool_at_the_provider, 0),
     )
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What an attempt came to: effects that happened, and how many of them no decision on record stands for."""
-
-    effects: int
-    through: int
-
-
-async def attempt(each: Attempt, *, house: House, office: PostOffice, admission: Admission | None = None) -> Outcome:
-    """Try it in a task of its own, and compare the ledger with the journal in the database.
-
-    `admission` is the lock on the post office's door: the house's own, unless a test leaves it open.
-    """
-    office.ledger.clear()
-    office.with_permit, office.admission = None, admission or house.gate.permits
-    who = somebody(OrgId(new_id()))
-    journal = await house.journals.open(who.org, TaskId(new_id()), attempt=1, retention="90d")
-    gate = house.gate.over(journal)
-    bench = Bench(gate=gate, principal=who, project=ProjectId(new_id()), label=Label(), loop=asyncio.get_running_loop())
-    stubs = Toolbox(send_tool()).stubs(bench)
-    await each.go(Inside(house=house, office=office, gate=gate, who=who, send=stubs["send"]))
-    with suppress(JouleError):  # the attempt may have fenced this attempt of the task out
-        await journal.settle()
-        await journal.flush()
-    async with house.database.read(journal.org) as session:
-        events = await reader.events(session, journal.keyring, journal.org, journal.task)
-    decided = {
-        event.attrs["decision_id"]: event.content["args"]
-        for event in events
-        if event.kind == Kind.INTENT.value and event.attrs["action"] == Send.name
-    }
-    through = 0
-    for sent in office.ledger:
-        if not _is_decided(sent, decided.pop(str(sent.decision), None)):  # one decision stands for one effect
-            through += 1
-    return Outcome(effects=len(office.ledger), through=through)
-
-
-def _is_decided(sent: Sent, asked: Any) -> bool:
-    return asked is not None and (asked["amount"], tuple(asked["to"])) == (sent.amount, sent.to)
-
-
-async def _refused(effect: Awaitable[Any]) -> None:
-    with suppress(JouleError):
-        await effect
-
-
-def called(name: str, *, amount: int = 10, times: int = 1) -> Any:
-    """A conversation in which the model has just called a tool."""
-    call = {"name": name, "args": {"amount": amount}, "id": "call-1"}
-    return {"messages": [AIMessage(content="", tool_calls=[call] * times)]}

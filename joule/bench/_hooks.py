@@ -15,8 +15,8 @@ from langchain_core.tools import BaseTool, StructuredTool, tool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 
-from joule.bench._attempts import called
 from joule.bench._post import Provider, Sent
+from joule.bench._trial import called
 from joule.llm.providers.base import ModelRequest
 
 Execute = Callable[[Any], Awaitable[Any]]

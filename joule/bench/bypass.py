@@ -7,9 +7,10 @@ from importlib.metadata import version
 
 from joule.assembly import open_house
 from joule.bench import _hooks
-from joule.bench._attempts import ATTEMPTS, attempt
+from joule.bench._attempts import ATTEMPTS
 from joule.bench._ground import ground
 from joule.bench._post import POLICY, PostOffice, Provider
+from joule.bench._trial import attempt
 from joule.bench.report import Report
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from joule.assembly import House, open_house
 from joule.bench import _attempts, _hooks
-from joule.bench._attempts import ATTEMPTS, Attempt, attempt
+from joule.bench._attempts import ATTEMPTS
 from joule.bench._post import POLICY, PostOffice, Provider
+from joule.bench._trial import Attempt, attempt
 from joule.kernel.settings import Settings
 from joule.vault.local_key_file import LocalKeyFile
 
