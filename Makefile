@@ -21,7 +21,7 @@ up: setup
 test:
 	@tools/setup.sh --browser
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist worksteal
 
 check: setup
 	$(BIN)/ruff format --check .
