@@ -89,6 +89,8 @@ async def test_a_newcomer_does_the_main_job(
         await page.locator(".prose, .step").first.wait_for()
         await window.shot("05-streaming")
         await answered(page, 1)
+        await expect(page.locator("#panel-memory-list")).to_contain_text("exclamation marks")
+        await expect(page.locator("#panel-file-list")).to_contain_text("summary.md")
         await fine(window, "06-answer")
 
         steps = page.locator(".step")
