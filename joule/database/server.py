@@ -137,6 +137,10 @@ class EmbeddedServer:
             return None
         return number
 
+    def program(self, name: str) -> str:
+        """Where one of PostgreSQL's own programs is, such as `pg_dump`."""
+        return installed(self._engine).program(name)
+
     def stop(self) -> None:
         """Stops the server (open transactions are rolled back) and lets another parent have it. Safe to repeat."""
         if self._lock is not None:

@@ -6,6 +6,7 @@ says, before any model is opened.
 """
 
 import logging
+import os
 
 import langsmith
 
@@ -30,8 +31,13 @@ _TALKATIVE = (
 )
 
 
+# The switch of a tracer that is no longer made: where somebody has set it, every run of the graph would end in an error.
+_FORMER_SWITCH = "LANGCHAIN_TRACING"
+
+
 def silence() -> None:
     """Switch tracing off and raise the threshold of the talkative loggers. May be called again at any time."""
     langsmith.configure(enabled=False)
+    os.environ.pop(_FORMER_SWITCH, None)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
