@@ -133,6 +133,7 @@ async def test_escape_stops_the_answer_and_keeps_what_was_said(settings: Setting
     async with opened(settings, SlowModel(tool=None, lines=400), "stopping") as it:
         await it.send("count")
         await expect(it.page.locator(".prose")).to_contain_text("Line 5")
+        await expect(it.page.get_by_role("button", name="Stop the answer")).to_be_visible()
         await it.window.shot("running")
 
         await it.page.keyboard.press("Escape")

@@ -63,7 +63,9 @@ class Browser:
 
     async def axe(self) -> list[str]:
         """What the accessibility checker finds wrong with the page as it is now."""
-        await self.page.evaluate("Promise.all(document.getAnimations().map((each) => each.finished.catch(() => 0)))")
+        await self.page.evaluate(
+            "Promise.all(document.getAnimations().filter((each) => each.effect.getTiming().iterations !== Infinity).map((each) => each.finished.catch(() => 0)))"
+        )
         results: Any = await Axe().run(self.page)
         return [
             f"{each['id']} ({each['impact']}): {', '.join(str(node['target']) for node in each['nodes'][:4])}"

@@ -127,7 +127,7 @@ class Gathering:
         return Approval(
             id=self.approval,
             href=f"/chat/approvals/{self.approval}",
-            title=f"May Joule do this? {title}",
+            title=f"May Joule do this? {title} {outcomes.subject(self.arguments)}".rstrip(),
             reason=f"{reason} {why.get('advice') or ''}".strip(),
             values=outcomes.asked(self.arguments),
             came_from=came_from,
