@@ -20,7 +20,7 @@ from memory.actions import CreateProject, DeleteProject, RenameProject
 
 router = APIRouter()
 
-_REQUESTS = (  # what the offline model understands; see docs/offline-model.md
+_REQUESTS = (  # what the offline model understands; see docs/models.md
     ("find something in the files", "find “spring sale” in my files"),
     ("read a file", "read brand-guide.md"),
     ("have a text summarised", "summarise brand-guide.md"),
