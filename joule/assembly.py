@@ -8,12 +8,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from joule.database.engine import Database
+from joule.database.address import check_address
+from joule.database.engine import Database, WriteSession
 from joule.database.migrate import check_schema
 from joule.database.walls import check_role, check_walls
 from joule.governance.commands import Commands
@@ -38,6 +39,7 @@ from joule.privacy.upkeep import Upkeep
 from joule.replay.handler import ReplayHandler
 from joule.tasks.dispatch import Queue, forget_jobs
 from joule.tasks.handler import TasksHandler
+from joule.tasks.lapsed import resume_lapsed
 from joule.vault.configured import wrapper_of
 from joule.vault.vault import Vault
 from memory import queries as memories
@@ -76,7 +78,6 @@ class House:
             gate=self.gate,
             journals=self.journals,
             settings=self.settings.task,
-            retention=self.settings.trace_retention,
             toolbox=Toolbox(*more_tools),
         )
         worker = Worker(
@@ -120,6 +121,7 @@ async def open_house(
         raise Misconfigured("no database is configured", advice="Start with `joule up`, or set JOULE_DATABASE_URL.")
     silence()  # whichever model is asked: the graph's own library would report whole runs to LangSmith
     now = clock or SystemClock()
+    check_address(settings.database.url.get_secret_value())
     database = Database(settings.database.url.get_secret_value(), pool_size=settings.database.pool_size)
     try:
         await check_role(database)
@@ -208,7 +210,18 @@ async def keep_partitions_ahead(house: House) -> None:
 
 def upkeep_of(house: House) -> Upkeep:
     """The daily sweep of this house."""
-    return Upkeep(database=house.database, commands=house.commands, clock=house.clock, forget_jobs=forget_jobs)
+    queue = Queue()
+
+    async def lapsed(session: WriteSession, org: OrgId, at: datetime) -> int:
+        return await resume_lapsed(session, org, queue, at=at)
+
+    return Upkeep(
+        database=house.database,
+        commands=house.commands,
+        clock=house.clock,
+        forget_jobs=forget_jobs,
+        resume_lapsed=lapsed,
+    )
 
 
 async def _known_project(session: AsyncSession, org: OrgId, project: ProjectId) -> bool:

@@ -24,15 +24,12 @@ from traces.records import Kind, Row
 class Runner:
     """The agent, as a worker uses it."""
 
-    def __init__(
-        self, *, gate: Gate, journals: Journals, settings: TaskSettings, retention: str, toolbox: Toolbox
-    ) -> None:
-        self._gate, self._journals, self._settings, self._retention = gate, journals, settings, retention
-        self._toolbox = toolbox
+    def __init__(self, *, gate: Gate, journals: Journals, settings: TaskSettings, toolbox: Toolbox) -> None:
+        self._gate, self._journals, self._settings, self._toolbox = gate, journals, settings, toolbox
 
     async def run(self, claim: Claim) -> Outcome:
         """Run one attempt. Raises `Fenced`, `JournalDown` or `DatabaseAway` when it could not be written how it ended."""
-        journal = await self._journals.open(claim.org, claim.task, attempt=claim.attempt, retention=self._retention)
+        journal = await self._journals.open(claim.org, claim.task, attempt=claim.attempt, retention=claim.retention)
         if journal.recording.ended is not None:
             return _as_recorded(journal.recording.ended)
         started = self._start(journal, claim)

@@ -35,6 +35,7 @@ class Claim:
     thread: ThreadId
     project: ProjectId
     principal: Principal  # the author, acting through the agent, with the role they have now
+    retention: str  # the class of its trace
     attempt: int  # 1 for the first run; a resumed or rescued run has a higher one
     request: str = field(repr=False)
     label: Label  # of the request

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from joule.cli._dumps import forbid_core_dumps
 from joule.cli._installation import addressed, oldest_owner, owner_url, read_settings
 from joule.cli._output import Output, exit_code
 from joule.database import migrate
@@ -111,6 +112,7 @@ def _system(org: OrgId) -> Principal:
 @click.option("--json", "as_json", is_flag=True)
 def main(sample: bool, as_json: bool) -> None:
     """Prepare this installation; `joule up` runs this."""
+    forbid_core_dumps()
     try:
         ready = asyncio.run(prepare(addressed(read_settings()), sample=sample))
     except JouleError as problem:

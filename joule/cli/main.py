@@ -1,12 +1,14 @@
 """The `joule` command: finds the command that was asked for and imports only that one.
 
-`joule --help` must stay fast, so nothing but click is imported here.
+`joule --help` must stay fast, so nothing but click and what is as light is imported here.
 """
 
 from importlib import import_module
 from importlib.metadata import version
 
 import click
+
+from joule.cli._dumps import forbid_core_dumps
 
 # name → (module, one line for `joule --help`), in the order a newcomer meets them
 COMMANDS = {
@@ -57,3 +59,4 @@ def main() -> None:
 
     Every command has --help and --json. It exits with 0 only when it did what was asked.
     """
+    forbid_core_dumps()

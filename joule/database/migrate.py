@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+from joule.database.address import check_address
 from joule.database.engine import Database
 from joule.database.errors import DatabaseAway, DatabaseBusy, SchemaOutOfDate, UnsafeRole
 
@@ -75,6 +76,7 @@ async def check_schema(database: Database) -> None:
 
 
 def _engine(owner_url: str) -> Engine:
+    check_address(owner_url)
     return create_engine("postgresql+psycopg://", creator=lambda: _connect(owner_url), poolclass=NullPool)
 
 

@@ -61,6 +61,10 @@ _SPEND = text(
     "UPDATE approval SET state = 'spent' WHERE org_id = :org AND id = :id AND state = 'approved' "
     "AND expires_at > :at AND binding = :binding"
 )
+_LAPSE = text(
+    "UPDATE approval SET expires_at = :at WHERE org_id = :org AND task_id = :task AND state IN ('asked', 'approved') "
+    "AND expires_at > :at"
+)
 _FORGET = text("DELETE FROM approval WHERE org_id = :org AND task_id = ANY(:tasks)")
 _LABEL: TypeAdapter[Label] = TypeAdapter(Label)
 
@@ -140,7 +144,10 @@ async def answer(
     at: datetime,
     note: bytes | None = None,
 ) -> TaskId:
-    """Answer a question, once. The task to go on with. `note` is sealed under the task's key. Raises `Conflict` when it was answered or has lapsed."""
+    """Answer a question, once. The task to go on with. `note` is sealed under the task's key.
+
+    Raises `Conflict` when it was answered or has lapsed.
+    """
     state = "approved" if approved else "declined"
     task = await session.scalar(_ANSWER, {"org": org, "id": approval, "state": state, "by": by, "at": at, "note": note})
     if task is None:
@@ -153,6 +160,11 @@ async def spend(session: WriteSession, *, org: OrgId, approval: UUID, binding: b
     """Use an approval up. False when it is not there to be used: spent, lapsed, or for something else."""
     done = await session.execute(_SPEND, {"org": org, "id": approval, "binding": binding, "at": at})
     return bool(getattr(done, "rowcount", 0) == 1)
+
+
+async def lapse(session: WriteSession, org: OrgId, task: TaskId, *, at: datetime) -> None:
+    """End what is still open for a task that has ended: nobody can answer it, and no answer can be used, after `at`."""
+    await session.execute(_LAPSE, {"org": org, "task": task, "at": at})
 
 
 async def forget(session: WriteSession, org: OrgId, tasks: Sequence[TaskId]) -> None:

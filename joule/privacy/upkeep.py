@@ -1,4 +1,4 @@
-"""The daily sweep: in every organisation, what has reached its end is erased, whether or not anybody is there.
+"""The daily sweep: in every organisation, what has reached its end ends, whether or not anybody is there.
 
 Any worker may run it. Only one does at a time, and a sweep that was broken off is simply run again.
 """
@@ -14,7 +14,7 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from joule.database.engine import Database
+from joule.database.engine import Database, WriteSession
 from joule.governance.commands import Commands
 from joule.identity.deployment import DEPLOYMENT
 from joule.identity.queries import organisations
@@ -36,6 +36,7 @@ _ONE_AT_A_TIME = 0x6A_73_77_70  # the advisory lock of whoever sweeps
 _TROUBLE = (JouleError, OSError, psycopg.Error, DBAPIError)
 
 ForgetJobs = Callable[[AsyncSession, datetime], Awaitable[int]]
+ResumeLapsed = Callable[[WriteSession, OrgId, datetime], Awaitable[int]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ class Upkept:
     files: int = 0
     items: int = 0
     sign_ins: int = 0
+    resumed: int = 0
     jobs: int = 0
     failed: tuple[OrgId, ...] = ()
 
@@ -53,9 +55,21 @@ class Upkept:
 class Upkeep:
     """Erases what is due. `run` once; `keep_running` for as long as a worker lives."""
 
-    def __init__(self, *, database: Database, commands: Commands, clock: Clock, forget_jobs: ForgetJobs) -> None:
-        """`forget_jobs` deletes what is left in the queue of work that ended before a time, and says how much."""
-        self._database, self._commands, self._clock, self._forget_jobs = database, commands, clock, forget_jobs
+    def __init__(
+        self,
+        *,
+        database: Database,
+        commands: Commands,
+        clock: Clock,
+        forget_jobs: ForgetJobs,
+        resume_lapsed: ResumeLapsed,
+    ) -> None:
+        """`forget_jobs` deletes what is left in the queue of work that ended before a time, and says how much.
+
+        `resume_lapsed` takes up an organisation's tasks whose questions were not answered in time, and says how many.
+        """
+        self._database, self._commands, self._clock = database, commands, clock
+        self._forget_jobs, self._resume_lapsed = forget_jobs, resume_lapsed
 
     async def keep_running(self) -> None:
         """Sweep now and every day. Outlives a database that goes away: it tries again a little later."""
@@ -78,20 +92,27 @@ class Upkeep:
                 return Upkept()
             async with self._database.read(DEPLOYMENT) as session:
                 found = await organisations(session)
-            files = items = sign_ins = 0
+            files = items = sign_ins = resumed = 0
             failed: list[OrgId] = []
             for org in found:
                 try:
                     erased = await self._memory(org)
                     files, items = files + erased[0], items + erased[1]
                     sign_ins += await self._sign_ins(org)
+                    resumed += await self._lapsed(org)
                 except _TROUBLE as problem:
                     failed.append(org)
                     log.warning("organisation %s could not be swept: %s", org, type(problem).__name__)
             async with self._database.unscoped() as session:
                 jobs = await self._forget_jobs(session, self._clock.now() - JOBS_KEPT)
         return Upkept(
-            organisations=len(found), files=files, items=items, sign_ins=sign_ins, jobs=jobs, failed=tuple(failed)
+            organisations=len(found),
+            files=files,
+            items=items,
+            sign_ins=sign_ins,
+            resumed=resumed,
+            jobs=jobs,
+            failed=tuple(failed),
         )
 
     async def _memory(self, org: OrgId) -> tuple[int, int]:
@@ -108,6 +129,10 @@ class Upkeep:
     async def _sign_ins(self, org: OrgId) -> int:
         async with self._database.write(org) as session:
             return await forget_ended(session, org, now=self._clock.now())
+
+    async def _lapsed(self, org: OrgId) -> int:
+        async with self._database.write(org) as session:
+            return await self._resume_lapsed(session, org, self._clock.now())
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[bool]:

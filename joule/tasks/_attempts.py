@@ -81,6 +81,7 @@ class Attempts:
             thread=ThreadId(row.thread_id),
             project=ProjectId(row.project_id),
             principal=Principal(org=org, person=author, role=role, via=Via.AGENT),
+            retention=row.retention,
             attempt=attempt,
             request=keyring.open_text(row.request, row=row.id, field="request"),
             label=_store.LABEL.validate_python(row.label),

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from joule.database.engine import WriteSession
 from joule.database.signals import notify
+from joule.governance import approvals
 from joule.kernel.errors import Fenced, NotFound
 from joule.kernel.ids import OrgId, TaskId
 from joule.tasks.errors import IllegalMove
@@ -56,6 +57,8 @@ async def move(
 ) -> State:
     """Change a task's state and return the state it had; live streams are woken when the transaction commits.
 
+    Nobody can be asked on behalf of a task that has ended: its open approvals lapse with it.
+
     With `attempt` it is a worker's move: raises `Fenced` unless that is still the newest attempt of a running task.
     Raises `NotFound` when there is no such task, `IllegalMove` when `to` cannot follow.
     """
@@ -69,5 +72,7 @@ async def move(
         raise IllegalMove(before, to)
     values: dict[str, Any] = {"org": org, "task": task, "state": str(to), "code": code, "answer": answer}
     await session.execute(_MOVE, {**values, "ended": at if to.is_ended else None})
+    if to.is_ended:
+        await approvals.lapse(session, org, task, at=at)
     await notify(session, TASK_CHANNEL, str(task))
     return before

@@ -114,23 +114,23 @@ class TasksHandler:
         return Stopping(task=action.task, at_once=True)
 
     async def answer_approval(self, permit: Permit, action: AnswerApproval, session: WriteSession) -> Answered:
-        """Raises `NotFound`, `NotYours`, `TaskEnded`, or `Conflict` when it was answered before."""
+        """Raises `NotFound`, `NotYours`, `TaskEnded`, or `Conflict` when it was answered before or has lapsed."""
         self._admission.admit(permit, action)
         org, now = action.principal.org, self._clock.now()
         await _places.lock(session, org)
         task = await approvals.task_of(session, org, action.approval)
-        note = None
-        if action.note.strip():
-            keyring = await self._vault.keyring(session, org, f"task:{task}")
-            note = keyring.seal_text(action.note.strip(), row=action.approval, field=approvals.NOTE)
-        await approvals.answer(
-            session, org, action.approval, by=_person(action.principal), approved=action.approved, at=now, note=note
-        )
         row = await _store.task(session, org, task)
         _must_be_theirs(action.principal, row.author)
         state = State(row.state)
         if state.is_ended:
             raise TaskEnded()
+        note = None
+        if action.note.strip():
+            keyring = await self._vault.keyring(session, org, _store.subject_of(task))
+            note = keyring.seal_text(action.note.strip(), row=action.approval, field=approvals.NOTE)
+        await approvals.answer(
+            session, org, action.approval, by=_person(action.principal), approved=action.approved, at=now, note=note
+        )
         if state is State.WAITING:
             await _states.move(session, org, task, State.QUEUED, at=now)
             await self._dispatcher.enqueue(session, org, task)

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -113,6 +114,15 @@ def running() -> Iterator[Running]:
     finally:
         ended(process)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_no_process_of_ours_can_leave_a_core_file(running: Running) -> None:
+    family = [running.process.pid, *running.pids("web"), *running.pids("worker")]
+
+    limits = {pid: Path(f"/proc/{pid}/limits").read_text() for pid in family}
+
+    assert len(limits) == 3
+    assert all(re.search(r"Max core file size +0 +0 ", each) for each in limits.values())
 
 
 def test_the_first_start_founds_a_workspace_and_gives_a_link_that_opens(running: Running) -> None:

@@ -46,6 +46,7 @@ class Home:
             thread=ThreadId(new_id()),
             project=self.project,
             principal=self.owner.as_agent(),
+            retention=self.house.settings.trace_retention,
             attempt=attempt,
             request=request,
             label=typed_by(person),
@@ -59,7 +60,6 @@ class Home:
             gate=self.house.gate,
             journals=self.house.journals,
             settings=settings.task,
-            retention=settings.trace_retention,
             toolbox=Toolbox(),
         )
         return await runner.run(claim)

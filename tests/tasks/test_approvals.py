@@ -7,11 +7,14 @@ import pytest
 
 from joule.agent.task import done, waiting
 from joule.governance import approvals
+from joule.governance.approvals import Answer
 from joule.kernel.errors import Conflict
 from joule.kernel.ids import DecisionId, PersonId, new_id
 from joule.tasks import queries
 from joule.tasks.actions import AnswerApproval
+from joule.tasks.dispatch import Queue
 from joule.tasks.errors import NotYours, TaskEnded
+from joule.tasks.lapsed import resume_lapsed
 from joule.tasks.state import State
 
 
@@ -123,6 +126,38 @@ async def test_a_stopped_task_is_not_woken_by_an_answer(desk, working):
             await desk.do(AnswerApproval(principal=desk.principal, approval=asked[0], approved=True))
         assert await desk.jobs() == []
     assert (await desk.see(sent.task)).facts.state is State.STOPPED
+
+
+async def test_a_question_lapses_with_the_task_that_asked_it(desk, working):
+    asked = []
+    async with working(agent_that_asks(desk, asked)):
+        stopped, going = await desk.send("write it"), await desk.send("write that")
+        for each in (stopped, going):
+            await desk.until(each.task, State.WAITING)
+        await desk.stop(stopped.task)
+
+    async with desk.database.read(desk.org) as session:
+        stands = {
+            await approvals.task_of(session, desk.org, each): (
+                await approvals.find(session, org=desk.org, approval=each, at=datetime.now(UTC))
+            ).answer
+            for each in asked
+        }
+    assert stands == {stopped.task: Answer.EXPIRED, going.task: Answer.WAITING}
+
+
+async def test_a_task_nobody_answered_in_time_goes_on_without_leave(desk, working):
+    asked = []
+    async with working(agent_that_asks(desk, asked)):
+        sent = await desk.send("write it")
+        await desk.until(sent.task, State.WAITING)
+        async with desk.database.write(desk.org) as session:
+            early = await resume_lapsed(session, desk.org, Queue(), at=datetime.now(UTC))
+        async with desk.database.write(desk.org) as session:
+            late = await resume_lapsed(session, desk.org, Queue(), at=datetime.now(UTC) + approvals.LIFETIME)
+        await desk.until(sent.task, State.DONE)
+
+    assert (early, late) == (0, 1)
 
 
 async def test_a_task_that_waits_gives_up_its_place(desk, working):
