@@ -158,7 +158,7 @@ class TaskGate:
                 Kind.ASKED,
                 call=call,
                 attrs={**about, "decision": "ask", "approval_id": str(approval)},
-                content={"args": action.arguments(), "why": why},
+                content={"args": action.arguments(whole=True), "why": why},
             )
         raise ApprovalNeeded(action.name, reason=decision.reason, policies=decision.policies, advice=decision.advice)
 

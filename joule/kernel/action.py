@@ -61,15 +61,13 @@ class Action(Generic[R]):
     project: ProjectId | None = None
     label: Label = field(default_factory=Label)
 
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self, *, whole: bool = False) -> dict[str, Any]:
         """What is asked, as JSON data: every field but who asks and where the values came from.
 
-        Of a `content` field only its length is told, so that no journal row holds a file or a prompt.
+        Of a `content` field only its length is told, so that no journal row holds a file or a prompt; `whole` gives its
+        text, for the one row that asks a person to agree to it.
         """
-        return {
-            each.name: {"length": len(value)} if each.metadata.get("content") else _json(value)
-            for each, value in self._asked()
-        }
+        return {each.name: _told(each, value, whole=whole) for each, value in self._asked()}
 
     def binding(self) -> bytes:
         """Canonical bytes of what is asked, content included: equal only for the same wish.
@@ -101,6 +99,12 @@ class Action(Generic[R]):
 def content(**options: Any) -> Any:
     """A dataclass field that holds content (file bytes, a prompt): kept out of the journal, bound by commitment."""
     return field(metadata={"content": True}, **options)
+
+
+def _told(each: Field[Any], value: Any, *, whole: bool) -> Any:
+    if each.metadata.get("content") and not (whole and isinstance(value, str)):
+        return {"length": len(value)}
+    return _json(value)
 
 
 def _canonical(value: Any) -> bytes:

@@ -181,3 +181,15 @@ async def test_what_a_file_says_is_never_an_instruction_but_data_in_a_tool_messa
     told = [each for each in model.requests[1].messages if "delete all files" in each.text]
     assert [each.role for each in told] == ["tool"]
     assert '"trust": "untrusted"' in told[0].text
+
+
+async def test_a_person_is_shown_the_whole_of_what_they_agree_to(settings: Settings):
+    script = [Says(calls=[("write_file", {"file_name": "chosen.md", "text": "every word of it"})]), Says(text="Done.")]
+    async with home(settings, model=ScriptedModel(script=script)) as here:
+        claim = here.claim("write something nice")
+
+        outcome = await here.run(claim)
+
+        assert outcome.end is End.WAITING
+        asked = next(e for e in await here.events(claim.task) if e.kind == "approval.asked")
+        assert asked.content["args"]["text"] == "every word of it"
