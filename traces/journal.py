@@ -52,7 +52,7 @@ class TaskJournal:
         self._rows: list[Row] = []
         self._lock = asyncio.Lock()
         self._flushing: asyncio.Task[None] | None = None
-        self._down: BaseException | None = None
+        self._down: Exception | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def note(
@@ -87,7 +87,8 @@ class TaskJournal:
                 async with self._database.driver() as connection:
                     await self.append(connection, rows)
             except BaseException as problem:
-                raise self._broken(problem) from problem
+                self._break(problem)
+                raise
         if self._announce is not None:
             self._announce(self.task)
 
@@ -114,14 +115,23 @@ class TaskJournal:
             await self.flush()
 
     async def settle(self) -> None:
-        """Wait for a flush under way. Must be called before a task's journal is let go."""
+        """Wait for a flush under way, so that what comes next follows it. Raises what the flush failed with."""
+        self._cancel_timer()
+        if self._flushing is not None:
+            await asyncio.shield(self._flushing)  # whoever waits may be cut off; the flush goes on
+        self._check()
+
+    async def close(self) -> None:
+        """Let the journal go: nothing of it is at work afterwards. What is still noted is flushed if it can be."""
+        self._cancel_timer()
+        self._start()
+        if self._flushing is not None:
+            await asyncio.wait({self._flushing})
+
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._flushing is not None:
-            flushing, self._flushing = self._flushing, None
-            await flushing
-        self._check()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["Transaction"]:
@@ -130,16 +140,18 @@ class TaskJournal:
         async with self._lock:
             self._check()
             place, carried = (self._next, self._head), self._rows
-            self._rows = []
+            self._rows, committing = [], False
             try:
                 async with self._database.write(self.org) as session:
                     transaction = Transaction(self, session, await driver_of(session), carried=carried)
                     yield transaction
+                    committing = True
             except BaseException as problem:
                 self._next, self._head = place
                 self._rows = [*carried, *self._rows]
-                if isinstance(problem, Fenced | DatabaseAway | JournalDown):
-                    raise self._broken(problem) from problem
+                cut_off = committing and not isinstance(problem, Exception)
+                if cut_off or isinstance(problem, Fenced | DatabaseAway | JournalDown):
+                    self._break(problem)
                 raise
             self._rows = [*transaction.carried, *self._rows]
             for row in transaction.written:
@@ -163,16 +175,20 @@ class TaskJournal:
             self._next, self._head = place
             raise
 
-    def _broken(self, problem: BaseException) -> BaseException:
-        """Whatever happened, this run must not write on: whether the last commit took is not known here."""
-        self._down = problem
-        if isinstance(problem, Fenced | JournalDown | asyncio.CancelledError):
-            return problem
-        return JournalDown()
+    def _break(self, problem: BaseException) -> None:
+        """Whatever happened, this run must not write on: whether the last commit took is not known here.
+
+        Raises `Fenced` or `JournalDown` in place of any other error; returns when it is no error but the run's end.
+        """
+        self._down = problem if isinstance(problem, Fenced) else JournalDown()
+        if isinstance(problem, Exception) and not isinstance(problem, Fenced | JournalDown):
+            raise self._down from problem
 
     def _check(self) -> None:
+        if isinstance(self._down, Fenced):
+            raise self._down
         if self._down is not None:
-            raise self._down if isinstance(self._down, Fenced) else JournalDown()
+            raise JournalDown()
 
     def now(self) -> datetime:
         """The time of a row: never earlier than the row before, though the clock be set back."""

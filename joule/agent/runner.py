@@ -30,6 +30,12 @@ class Runner:
     async def run(self, claim: Claim) -> Outcome:
         """Run one attempt. Raises `Fenced`, `JournalDown` or `DatabaseAway` when it could not be written how it ended."""
         journal = await self._journals.open(claim.org, claim.task, attempt=claim.attempt, retention=claim.retention)
+        try:
+            return await self._run(claim, journal)
+        finally:
+            await journal.close()
+
+    async def _run(self, claim: Claim, journal: TaskJournal) -> Outcome:
         if journal.recording.ended is not None:
             return _as_recorded(journal.recording.ended)
         started = self._start(journal, claim)

@@ -31,10 +31,13 @@ class Commands:
         about: dict[str, str] = {"task_kind": "command"}
         if action.principal.person is not None:
             about["person"] = str(action.principal.person)
-        journal.note(Kind.TASK_STARTED, attrs=about)
-        result = await self._gate.over(journal).perform(action, call=CALL)
-        await journal.settle()
-        await journal.flush()
+        try:
+            journal.note(Kind.TASK_STARTED, attrs=about)
+            result = await self._gate.over(journal).perform(action, call=CALL)
+            await journal.settle()
+            await journal.flush()
+        finally:
+            await journal.close()
         return result
 
 

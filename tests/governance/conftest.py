@@ -1,6 +1,6 @@
 """A gate over the bells room, on a real database."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
@@ -15,6 +15,7 @@ from joule.vault.vault import Vault
 from tests.support import bells
 from tests.support.bells import BellsHandler
 from tests.support.clock import StoppedClock
+from traces.journal import TaskJournal
 from traces.opening import Journals
 
 
@@ -37,19 +38,23 @@ class Tower:
 
 
 @pytest.fixture
-def tower(database: Database, vault: Vault, clock: StoppedClock, org: OrgId, owner_url: str) -> Tower:
+async def tower(
+    database: Database, vault: Vault, clock: StoppedClock, org: OrgId, owner_url: str
+) -> AsyncIterator[Tower]:
     bells.make_table(owner_url)
     permits = Permits(clock=clock)
     handler = BellsHandler(admission=permits)
     policy = Policy(bells.POLICY, actions=bells.ACTIONS)
     gate = Gate(policy=policy, permits=permits, handlers=[handler], clock=clock)
     journals = Journals(database=database, vault=vault, clock=clock)
+    opened: list[TaskJournal] = []
 
     async def open_task(task: TaskId | None = None, *, attempt: int = 1, words: str = "") -> TaskGate:
         journal = await journals.open(org, task or TaskId(new_id()), attempt=attempt, retention="90d")
+        opened.append(journal)
         return gate.over(journal, words=words)
 
-    return Tower(
+    yield Tower(
         gate=gate,
         journals=journals,
         handler=handler,
@@ -60,3 +65,5 @@ def tower(database: Database, vault: Vault, clock: StoppedClock, org: OrgId, own
         org=org,
         open=open_task,
     )
+    for journal in opened:
+        await journal.close()

@@ -1,5 +1,6 @@
 """The journal: chained, sealed, fenced, append-only, and unable to hold free text in clear."""
 
+import asyncio
 import dataclasses
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ import pytest
 import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from joule.database.engine import Database
 from joule.kernel.errors import Fenced
@@ -125,10 +127,13 @@ async def test_rows_waiting_are_not_lost_by_a_transaction_that_fails(
     journal = await journals.open(org, TaskId(new_id()), attempt=1, retention="90d")
     journal.note(Kind.TEXT, call="model/0", content={"text": "a"})
 
-    with pytest.raises(ZeroDivisionError):
+    async def fail() -> None:
         async with journal.transaction() as transaction:
             await transaction.write(Kind.INTENT, call="act/0/0", attrs={"action": "a.b"})
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
     async with journal.transaction():
         pass
     await journal.flush()
@@ -137,6 +142,81 @@ async def test_rows_waiting_are_not_lost_by_a_transaction_that_fails(
         events = await reader.events(session, None, org, journal.task)
         assert await reader.verify_task(session, org, journal.task) == 1
     assert [event.kind for event in events] == ["text.delta"]
+
+
+async def test_a_commit_that_is_cut_off_is_not_taken_for_one_that_failed(
+    journals: Journals, database: Database, org: OrgId, owner_url: str
+):
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        owner.execute("CREATE TABLE slow (n int)")
+        owner.execute("GRANT INSERT ON slow TO joule_app")
+        owner.execute(
+            "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN NULL;"
+            " EXCEPTION WHEN query_canceled THEN RETURN NULL; END $$"  # past the point of no return
+        )
+        owner.execute(
+            "CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON slow DEFERRABLE INITIALLY DEFERRED"
+            " FOR EACH ROW EXECUTE FUNCTION linger()"
+        )
+    journal = await journals.open(org, TaskId(new_id()), attempt=1, retention="90d")
+
+    async def commit_slowly() -> None:
+        async with journal.transaction() as transaction:
+            await transaction.write(Kind.INTENT, call="act/0/0", attrs={"action": "a.b"})
+            await transaction.session.execute(text("INSERT INTO slow VALUES (1)"))
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(commit_slowly(), 0.2)
+
+    with pytest.raises(JournalDown):
+        await journal.write(Kind.TEXT, call="model/0")
+    again = await journals.open(org, journal.task, attempt=2, retention="90d")
+    assert again.recording.step("act/0/0").intent is not None
+    await again.write(Kind.TEXT, call="model/0")
+
+
+async def test_an_effect_that_is_cut_off_before_its_commit_leaves_the_journal_in_order(journals: Journals, org: OrgId):
+    journal = await journals.open(org, TaskId(new_id()), attempt=1, retention="90d")
+
+    async def work_slowly() -> None:
+        async with journal.transaction() as transaction:
+            await transaction.write(Kind.INTENT, call="act/0/0", attrs={"action": "a.b"})
+            await asyncio.sleep(5)
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(work_slowly(), 0.1)
+
+    await journal.write(Kind.TEXT, call="model/0")
+    again = await journals.open(org, journal.task, attempt=2, retention="90d")
+    assert again.recording.step("act/0/0").intent is None
+
+
+async def test_whoever_waits_for_a_flush_may_be_cut_off_and_the_flush_goes_on(journals: Journals, org: OrgId):
+    journal = await journals.open(org, TaskId(new_id()), attempt=1, retention="90d")
+    journal.note(Kind.TEXT, call="model/0", content={"text": "a"})
+    journal.flush_soon()
+    while journal._flushing is None:
+        await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(journal.settle())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+
+    await journal.write(Kind.TEXT, call="model/0", content={"text": "b"})
+    again = await journals.open(org, journal.task, attempt=2, retention="90d")
+    assert again.recording.texts == {"model/0": ["a", "b"]}
+
+
+async def test_a_journal_that_was_let_go_has_written_what_was_noted_and_is_at_rest(journals: Journals, org: OrgId):
+    journal = await journals.open(org, TaskId(new_id()), attempt=1, retention="90d")
+    journal.note(Kind.TEXT, call="model/0", content={"text": "a"})
+
+    await journal.close()
+
+    assert not [each for each in asyncio.all_tasks() if "_drain" in str(each.get_coro())]
+    again = await journals.open(org, journal.task, attempt=2, retention="90d")
+    assert again.recording.texts == {"model/0": ["a"]}
 
 
 async def test_a_clock_set_back_does_not_set_rows_back(
