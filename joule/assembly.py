@@ -5,7 +5,7 @@ a web process stays small.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -64,6 +64,11 @@ class House:
     gate: Gate
     journals: Journals
     commands: Commands
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """The policies' own words, by their ids."""
+        return self.gate.policy.reasons
 
     async def work(self, *, stop: asyncio.Event, more_tools: Iterable["Tool"] = ()) -> None:
         """Perform tasks until `stop` is set. Outlives a database that goes away for a while.

@@ -52,6 +52,11 @@ class Policy:
         # The same question has the same answer, so a task that asks it again and again is answered at once.
         self._known = lru_cache(maxsize=8192)(self._judge)
 
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Each policy's own words for why it decides as it does, by its id."""
+        return {name: words.reason for name, words in self._words.items()}
+
     def decide(self, action: str, *, principal: str, resource: tuple[str, str], facts: Facts) -> Decision:
         """Judge one action. `resource` is (type, id). Denies whatever is unknown or cannot be evaluated."""
         return self._known(action, principal, resource, tuple(facts.items()))

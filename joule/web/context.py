@@ -1,5 +1,6 @@
 """What the pages work with: the parts of the house they need, declared here, and what the web itself has made."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -39,6 +40,8 @@ class House(Protocol):
     def vault(self) -> Vault: ...
     @property
     def commands(self) -> Performs: ...
+    @property
+    def reasons(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ class Gathering:
     key: str  # safe in an HTML id
     tool: str
     project: UUID
+    reasons: Mapping[str, str]  # the words of the policies in force, by their ids
     action: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     decision: Mapping[str, Any] = field(default_factory=dict)
@@ -97,7 +98,9 @@ class Gathering:
             opening = {"ask": "Asks a person first: ", "deny": "Refused: "}.get(str(said), "")
             return f"{opening}{_clause(str(why['reason']))}."
         if said == "allow":
-            return "Allowed: a policy permits it on the facts below, and none forbids it."
+            policies = [str(each) for each in self.decision.get("policies") or ()]
+            known = [self.reasons[each] for each in policies if each in self.reasons]
+            return f"Allowed: {_clause(known[0] if known else 'a policy permits it on the facts below')}."
         return "Not decided yet."
 
     def _end(self) -> tuple[str, str]:

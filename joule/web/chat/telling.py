@@ -54,8 +54,9 @@ class _Text:
 class Telling:
     """One task as far as it has been told."""
 
-    def __init__(self, *, task: UUID, project: UUID, renderer: Renderer) -> None:
-        self._task, self._project, self._renderer = task, project, renderer
+    def __init__(self, *, task: UUID, project: UUID, renderer: Renderer, reasons: Mapping[str, str]) -> None:
+        """`reasons` are the words of the policies by their ids."""
+        self._task, self._project, self._renderer, self._reasons = task, project, renderer, reasons
         self._parts: dict[str, _Text | Gathering] = {}  # by message or tool call, in the order they came
         self.stand: Stand | None = None  # None until the first run starts
         self.error: Mapping[str, Any] = {}
@@ -91,7 +92,10 @@ class Telling:
                 return self._grown(event)
             case ToolCallStartEvent():
                 self._parts[event.tool_call_id] = Gathering(
-                    key=_key(event.tool_call_id), tool=event.tool_call_name, project=self._project
+                    key=_key(event.tool_call_id),
+                    tool=event.tool_call_name,
+                    project=self._project,
+                    reasons=self._reasons,
                 )
             case ToolCallArgsEvent():
                 self._step(event.tool_call_id).arguments = json.loads(event.delta)
