@@ -145,7 +145,7 @@ async def open_house(
                 database=database,
                 vault=vault,
                 clock=now,
-                max_file_bytes=settings.web.max_upload_mb * 1024 * 1024,
+                max_file_bytes=settings.web.max_upload_mb * 1_000_000,
             ),
             IdentityHandler(
                 admission=permits,
