@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import langsmith.utils
 import psycopg
@@ -99,7 +100,7 @@ async def trapped() -> AsyncIterator[Trap]:
     switched |= {"LANGSMITH_ENDPOINT": trap.url, "LANGCHAIN_ENDPOINT": trap.url, "LANGSMITH_API_KEY": "of-nobody"}
     before = {name: os.environ.get(name) for name in switched}
     os.environ.update(switched)
-    langsmith.utils.get_env_var.cache_clear()  # it remembers what it has read
+    _forget_environment()
     try:
         async with server:
             yield trap
@@ -107,4 +108,10 @@ async def trapped() -> AsyncIterator[Trap]:
     finally:
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
-        langsmith.utils.get_env_var.cache_clear()
+        _forget_environment()
+
+
+def _forget_environment() -> None:
+    """LangSmith remembers what it has read of the environment; its types hide that it can forget."""
+    forget: Any = langsmith.utils.get_env_var
+    forget.cache_clear()
