@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from joule.database.address import check_address
 from joule.database.engine import Database, WriteSession
 from joule.database.migrate import check_schema
 from joule.database.walls import check_role, check_walls
@@ -126,7 +125,6 @@ async def open_house(
         raise Misconfigured("no database is configured", advice="Start with `joule up`, or set JOULE_DATABASE_URL.")
     silence()  # whichever model is asked: the graph's own library would report whole runs to LangSmith
     now = clock or SystemClock()
-    check_address(settings.database.url.get_secret_value())
     database = Database(settings.database.url.get_secret_value(), pool_size=settings.database.pool_size)
     try:
         await check_role(database)

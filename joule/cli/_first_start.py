@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 import click
 
 from joule.cli._dumps import forbid_core_dumps
-from joule.cli._installation import addressed, oldest_owner, owner_url, read_settings
+from joule.cli._installation import addressed, app_url, oldest_owner, owner_url, read_settings
 from joule.cli._output import Output, exit_code
 from joule.database import migrate
+from joule.database.engine import Database
+from joule.identity import queries
+from joule.identity.deployment import DEPLOYMENT
 from joule.kernel.errors import JouleError, Misconfigured
 from joule.kernel.ids import OrgId, new_id
 from joule.kernel.principal import Principal, Role, Via
@@ -33,9 +36,8 @@ async def prepare(settings: Settings, *, sample: bool) -> dict[str, object]:
     """Bring everything to where web and worker can start; returns the sign-in link's path and what was done."""
     from joule.assembly import open_house
 
-    first = await asyncio.to_thread(migrate.current, owner_url(settings)) is None
-    ensure_key_file(settings, first=first)
     await asyncio.to_thread(migrate.upgrade, owner_url(settings))
+    ensure_key_file(settings, first=not await is_founded(settings))
     async with open_house(settings) as house:
         owner = await oldest_owner(house)
         founded = owner is None
@@ -47,6 +49,16 @@ async def prepare(settings: Settings, *, sample: bool) -> dict[str, object]:
             "path": await sign_in_path(house, owner),
             "facts": {"organisation": str(owner.org), "founded": founded},
         }
+
+
+async def is_founded(settings: Settings) -> bool:
+    """Whether there is a workspace in the database: from then on there are rows that only its key opens."""
+    database = Database(app_url(settings))
+    try:
+        async with database.read(DEPLOYMENT) as session:
+            return bool(await queries.organisations(session))
+    finally:
+        await database.close()
 
 
 def ensure_key_file(settings: Settings, *, first: bool) -> None:

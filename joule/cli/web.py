@@ -1,5 +1,7 @@
 """`joule web`: serves the pages until told to stop."""
 
+import signal
+
 import click
 
 from joule.cli._installation import addressed, read_settings
@@ -40,6 +42,9 @@ async def command(output: Output, port: int | None) -> None:
                 timeout_graceful_shutdown=GRACE,
             )
         )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # The server gives a signal back when it has ended; that must not kill us before the house is closed.
+            signal.signal(number, server.handle_exit)
         output.say(f"Serving on {settings.web.host}:{settings.web.port}")
         await server.serve()
     output.result({"stopped": True}, "Stopped")

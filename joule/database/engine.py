@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
+from joule.database.address import check_address
 from joule.database.errors import DatabaseAway, DatabaseBusy, DatabaseFull
 from joule.database.signals import Signals
 from joule.kernel.errors import Unavailable
@@ -46,7 +47,11 @@ class Database:
     """The application's way to its rows. Holds the pool of one process; `close` it when the process ends."""
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        """`url` is a libpq address or connection string of the application role."""
+        """`url` is a libpq address or connection string of the application role.
+
+        Raises `Misconfigured` for one that would carry rows over a network in clear.
+        """
+        check_address(url)
         self.url = url
         self._signals = Signals(url)
         # Plans are never prepared behind our back: under row-level security a stale generic plan is slow or wrong.
