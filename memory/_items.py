@@ -68,7 +68,7 @@ async def remember(
         created_at=now,
         updated_at=now,
         decision_id=permit.decision,
-        **_labels.columns(_labels.of_item(action.label), principal=principal, permit=permit),
+        **_labels.columns(_labels.of_item(action.label, permit=permit), principal=principal, permit=permit),
     )
     session.add(row)
     await session.flush()

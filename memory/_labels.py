@@ -5,6 +5,7 @@ Pure. A label that would not fit the closed shapes of the columns is refused, ne
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from joule.kernel.errors import Invalid
@@ -37,9 +38,17 @@ def of_text(given: Label, file: FileId) -> Label:
     return _also(given, category=FILES, source=f"file:{file}")
 
 
-def of_item(given: Label) -> Label:
-    """What is remembered is as trusted as what it was made from."""
-    return _also(given, category=ITEMS)
+def of_item(given: Label, *, permit: Permit | None = None) -> Label:
+    """What is remembered is as trusted as what it was made from.
+
+    A text that stands in the person's own words is theirs, whatever the agent had read when it repeated it: the gate
+    has looked, and its row says so (`provenance`). Sources and readers stay as they were.
+    """
+    kept = _also(given, category=ITEMS)
+    if permit is None or not permit.own_words:
+        return kept
+    person = permit.action.principal.person
+    return replace(kept, integrity=Integrity.TRUSTED, sources=kept.sources | {f"person:{person}"})
 
 
 def of_all(labels: Iterable[Label]) -> Label:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import hypothesis  # noqa: F401 - its plugin would else load it at the end, deep in greenlets, where 3.11 cannot parse
+import hypothesis  # here and not later: its plugin would else load it at the end, deep in greenlets, where 3.11 cannot
 import pytest
 
 from joule.database.engine import Database
@@ -14,6 +14,11 @@ from joule.vault.local_key_file import LocalKeyFile
 from joule.vault.vault import Vault
 from tests.support.clock import StoppedClock
 from tests.support.postgres import TestServer, running_test_server
+
+
+# A shared machine is slow at times; what is claimed is never how long an example takes.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")

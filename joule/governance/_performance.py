@@ -13,6 +13,7 @@ from joule.database.engine import WriteSession
 from joule.governance import approvals
 from joule.governance.approvals import Asked
 from joule.governance.errors import Unexpected
+from joule.governance.flow import Provenance
 from joule.kernel.action import Action, result_codec
 from joule.kernel.clock import Clock
 from joule.kernel.errors import (
@@ -52,7 +53,11 @@ class Performance:
     ) -> Any:
         """Perform `action`. Whatever it raises has been recorded first, unless the journal itself is what failed."""
         permit = self._permits.issue(
-            action, decision=DecisionId(new_id()), task=self._journal.task, progress=self._progress(call)
+            action,
+            decision=DecisionId(new_id()),
+            task=self._journal.task,
+            own_words=about["facts"]["provenance"] == Provenance.WORDS,
+            progress=self._progress(call),
         )
         intent = {
             "call": call,

@@ -31,6 +31,7 @@ class Permit:
     decision: DecisionId
     task: TaskId
     issued_at: datetime
+    own_words: bool = False  # every relevant argument stands in the person's own words: the gate has looked
     progress: Progress = field(default=_unheard, repr=False)  # text to show while it runs; journalled, then streamed
 
 
@@ -50,9 +51,22 @@ class Permits:
         self._unspent: dict[int, Permit] = {}
 
     def issue(
-        self, action: Action[Any], *, decision: DecisionId, task: TaskId, progress: Progress = _unheard
+        self,
+        action: Action[Any],
+        *,
+        decision: DecisionId,
+        task: TaskId,
+        own_words: bool = False,
+        progress: Progress = _unheard,
     ) -> Permit:
-        permit = Permit(action=action, decision=decision, task=task, issued_at=self._clock.now(), progress=progress)
+        permit = Permit(
+            action=action,
+            decision=decision,
+            task=task,
+            issued_at=self._clock.now(),
+            own_words=own_words,
+            progress=progress,
+        )
         self._unspent[id(permit)] = permit
         return permit
 

@@ -138,9 +138,16 @@ async def test_text_from_a_file_is_remembered_only_after_a_person_agrees(setting
 async def test_the_persons_own_words_are_remembered_without_asking(settings: Settings):
     script = [Says(calls=[("remember", {"text": "We never use exclamation marks."})]), Says(text="Done.")]
     async with home(settings, model=ScriptedModel(script=script)) as here:
-        outcome = await here.run(here.claim("please remember that we never use exclamation marks"))
+        await here.upload("a.txt", b"anything at all")
+        claim = here.claim("please remember that we never use exclamation marks")
+        outcome = await here.run(claim)
 
-    assert outcome.end is End.DONE
+        assert outcome.end is End.DONE
+        (kept,) = [
+            e.content["result"] for e in await here.events(claim.task) if e.attrs.get("tool") and "result" in e.content
+        ]
+    assert kept["label"]["integrity"] == "trusted"  # theirs, though the agent had read a file's name before
+    assert f"person:{here.owner.person}" in kept["label"]["sources"]
 
 
 async def test_a_stopped_task_keeps_what_it_had_said(settings: Settings):
