@@ -15,7 +15,6 @@ from joule.vault.vault import Vault
 from tests.support.clock import StoppedClock
 from tests.support.postgres import TestServer, running_test_server
 
-
 # A shared machine is slow at times; what is claimed is never how long an example takes.
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
