@@ -182,6 +182,8 @@ async def open_house(
         gate = Gate(policy=policy, permits=permits, handlers=handlers, clock=now)
         announcer = Announcer(database)
         journals = Journals(database=database, vault=vault, clock=now, announce=announcer)
+        async with database.unscoped() as session:  # the house may have stood empty for longer than was made ahead
+            await journals.ensure_partitions(session, settings.trace_retention)
         async with announcer.running():
             yield House(
                 settings=settings,

@@ -40,6 +40,7 @@ class TaskJournal:
         recording: Recording,
         next_seq: int = 0,
         head: bytes = GENESIS,
+        last_at: datetime | None = None,
         announce: Announce | None = None,
     ) -> None:
         self.org: OrgId = chain.org
@@ -48,7 +49,7 @@ class TaskJournal:
         self.keyring = keyring
         self._database, self._clock, self._chain, self._announce = database, clock, chain, announce
         self._next, self._head = next_seq, head
-        self._last_at: datetime | None = None
+        self._last_at = last_at
         self._rows: list[Row] = []
         self._lock = asyncio.Lock()
         self._flushing: asyncio.Task[None] | None = None
@@ -191,7 +192,7 @@ class TaskJournal:
             raise JournalDown()
 
     def now(self) -> datetime:
-        """The time of a row: never earlier than the row before, though the clock be set back."""
+        """The time of a row: never earlier than the row before, though the clock be set back or be another machine's."""
         now = self._clock.now()
         if self._last_at is not None and now <= self._last_at:
             now = self._last_at + timedelta(microseconds=1)

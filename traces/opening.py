@@ -1,6 +1,6 @@
 """Opens a task's journal: reads and checks what is recorded, takes the chain over from any earlier attempt."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -63,7 +63,8 @@ class Journals:
                 )
             )
         chain = Chain(org=org, task=task, attempt=attempt, retention=state.retention, subject=subject)
-        return self._journal(chain, keyring, recording, state.next_seq, state.head)
+        last_at = found[-1].at if found else state.started_at
+        return self._journal(chain, keyring, recording, seq=state.next_seq, head=state.head, last_at=last_at)
 
     async def command(self, org: OrgId, task: TaskId, *, retention: str) -> TaskJournal:
         """A fresh journal for one command of a person, sealed under the organisation's key of the day."""
@@ -79,7 +80,14 @@ class Journals:
         return int(made or 0)
 
     def _journal(
-        self, chain: Chain, keyring: Keyring, recording: Recording | None = None, seq: int = 0, head: bytes = GENESIS
+        self,
+        chain: Chain,
+        keyring: Keyring,
+        recording: Recording | None = None,
+        *,
+        seq: int = 0,
+        head: bytes = GENESIS,
+        last_at: datetime | None = None,
     ) -> TaskJournal:
         return TaskJournal(
             database=self._database,
@@ -89,5 +97,6 @@ class Journals:
             recording=recording or Recording(),
             next_seq=seq,
             head=head,
+            last_at=last_at,
             announce=self._announce,
         )

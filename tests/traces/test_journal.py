@@ -232,6 +232,22 @@ async def test_a_clock_set_back_does_not_set_rows_back(
     assert events[0].at < events[1].at
 
 
+async def test_a_worker_whose_clock_is_behind_takes_a_task_over_all_the_same(
+    journals: Journals, database: Database, org: OrgId, clock: StoppedClock
+):
+    first = await journals.open(org, TaskId(new_id()), attempt=1, retention="90d")
+    await first.write(Kind.TEXT, call="model/0")
+    clock.advance(timedelta(hours=-1))
+
+    second = await journals.open(org, first.task, attempt=2, retention="90d")
+    await second.write(Kind.TEXT, call="model/1")
+
+    async with database.read(org) as session:
+        assert await reader.verify_task(session, org, first.task) == 2
+        events = await reader.events(session, None, org, first.task)
+    assert events[0].at < events[1].at
+
+
 async def test_without_a_partition_nothing_is_written_and_it_is_said_why(
     journals: Journals, org: OrgId, clock: StoppedClock
 ):

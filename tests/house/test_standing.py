@@ -1,0 +1,28 @@
+"""The house stands where it stood before, however it is configured and however long nobody was in it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from joule.kernel.settings import Settings
+from tests.support.clock import StoppedClock
+from tests.support.house import home
+
+
+@pytest.mark.parametrize("retention", ["1d", "7d", "30d", "90d", "1y", "7y"])
+async def test_every_retention_class_can_be_written_from_the_first_start_on(settings: Settings, retention: str) -> None:
+    chosen = settings.model_copy(update={"trace_retention": retention})
+
+    async with home(chosen) as here:
+        await here.upload("a.txt", b"words")
+        outcome = await here.run(here.claim("list my files"))
+
+    assert outcome.answer
+
+
+async def test_a_house_that_stood_empty_for_a_year_is_opened_as_if_it_were_yesterday(settings: Settings) -> None:
+    async with home(settings, clock=StoppedClock(datetime.now(UTC))):
+        pass
+
+    async with home(settings, clock=StoppedClock(datetime.now(UTC) + timedelta(days=365))) as here:
+        await here.upload("a.txt", b"words")
