@@ -7,7 +7,11 @@ punctuation. What stands only in a file does not count, whoever uploaded the fil
 import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
+
+from joule.kernel.action import Action
+from joule.kernel.principal import Via
 
 
 class Provenance(StrEnum):
@@ -26,6 +30,13 @@ _RANK = list(Provenance)
 def plain(text: str) -> str:
     """Text for comparing: case, spacing, curly quotes and outer punctuation do not count."""
     return _SPACE.sub(" ", text.translate(_QUOTES).casefold()).strip(" .,;:!?\"'`")
+
+
+def provenance_of(action: Action[Any], *, words: str, minted: Iterable[UUID]) -> Provenance:
+    """Where the worst of an action's relevant values came from. What people send by their own hand is what they mean."""
+    if action.principal.via is not Via.AGENT:
+        return Provenance.WORDS
+    return provenance(action.relevant(), words=words, minted=minted)
 
 
 def provenance(relevant: Mapping[str, str], *, words: str, minted: Iterable[UUID]) -> Provenance:

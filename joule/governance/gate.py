@@ -10,13 +10,13 @@ from typing import Any, NoReturn, TypeVar, cast
 from uuid import UUID
 
 from joule.governance import approvals
-from joule.governance._ends import again
 from joule.governance._performance import Performance, dump
 from joule.governance._wish import own
 from joule.governance.approvals import Answer, Asked
 from joule.governance.decision import Ask, Decision, Deny, Facts
+from joule.governance.ends import again
 from joule.governance.facts import facts_of, ids_in, resource_of
-from joule.governance.flow import Provenance, provenance
+from joule.governance.flow import provenance_of
 from joule.governance.policy import UNDECIDED, Policy
 from joule.kernel.action import Action
 from joule.kernel.clock import Clock
@@ -24,7 +24,6 @@ from joule.kernel.errors import ApprovalNeeded, OutcomeUnknown, Refused, Stopped
 from joule.kernel.handler import Handler, Method
 from joule.kernel.ids import DecisionId, new_id
 from joule.kernel.permit import Permits
-from joule.kernel.principal import Via
 from traces.errors import RecordingDiffers
 from traces.journal import TaskJournal
 from traces.recording import Step
@@ -82,7 +81,7 @@ class TaskGate:
 
     async def _decide_and_perform(self, action: Action[R], call: str, about: Mapping[str, Any], step: Step) -> R:
         asked = await self._asked(action, call, about, step)
-        facts = facts_of(action, provenance=self._provenance(action), approved=asked is not None)
+        facts = self._facts(action, approved=asked is not None)
         decision = self._decide(action, facts)
         about = {**about, "facts": facts, "policies": list(decision.policies), "bundle": self._gate.policy.digest}
         if isinstance(decision, Deny):
@@ -179,7 +178,6 @@ class TaskGate:
         self._minted.update(ids_in(result))
         return cast(R, result)
 
-    def _provenance(self, action: Action[Any]) -> Provenance:
-        if action.principal.via is not Via.AGENT:
-            return Provenance.WORDS  # their own hand: what they send is what they mean
-        return provenance(action.relevant(), words=self._words, minted=self._minted)
+    def _facts(self, action: Action[Any], *, approved: bool) -> Facts:
+        came_from = provenance_of(action, words=self._words, minted=self._minted)
+        return facts_of(action, provenance=came_from, approved=approved)

@@ -7,17 +7,16 @@ from typing import Any, NoReturn, TypeVar, cast
 from uuid import UUID
 
 from joule.governance.decision import Allow, Ask, Decision
-from joule.governance.errors import RecordedFailure
+from joule.governance.ends import again
 from joule.governance.facts import facts_of, ids_in, resource_of
-from joule.governance.flow import Provenance, provenance
+from joule.governance.flow import provenance_of
 from joule.governance.policy import Policy
-from joule.kernel.action import Action, Effect, result_codec
-from joule.kernel.errors import ApprovalNeeded, LimitReached, Refused, Stopped
-from joule.kernel.principal import Via
+from joule.kernel.action import Action, Effect
+from joule.kernel.errors import ApprovalNeeded, LimitReached, Stopped
 from joule.replay.report import Difference, Divergence
 from joule.vault.keys import Keyring
 from traces.recording import Recording, Step
-from traces.records import Kind, Row
+from traces.records import Kind
 
 R = TypeVar("R")
 
@@ -62,7 +61,10 @@ class Playback:
         if recorded is None or "facts" not in recorded.attrs:
             return
         then = recorded.attrs["facts"]
-        facts = facts_of(action, provenance=self._provenance(action), approved=bool(then["approved"]))
+        came_from = provenance_of(action, words=self._words, minted=self._minted)
+        now = facts_of(action, provenance=came_from, approved=bool(then["approved"]))
+        # What the author was at that step only the record knows: it may have changed while the task waited.
+        facts = {**now, "role": then["role"]}
         for name in sorted(set(then) | set(facts)):
             if then.get(name) != facts.get(name):
                 change = Difference(
@@ -76,9 +78,9 @@ class Playback:
         decision = self._policy.decide(
             action.name, principal=str(action.principal.person), resource=resource_of(action), facts=facts
         )
-        was, now = str(recorded.attrs["decision"]), _word(decision)
-        if was != now and not _declined(step):
-            self._stop(Difference(kind=Divergence.DECISION, at=call, field="decision", recorded=was, now=now))
+        was, word = str(recorded.attrs["decision"]), _word(decision)
+        if was != word and not _declined(step):
+            self._stop(Difference(kind=Divergence.DECISION, at=call, field="decision", recorded=was, now=word))
 
     def _end(self, action: Action[R], call: str, step: Step) -> R:
         end = step.end
@@ -89,16 +91,7 @@ class Playback:
             raise Stopped()  # begun and given up: a stopped task, or one that died here
         if not end.content:
             self._stop(Difference(kind=Divergence.ERASED, at=call, field="content"))
-        return self._recorded(action, call, end)
-
-    def _recorded(self, action: Action[R], call: str, end: Row) -> R:
-        if end.kind is Kind.REFUSED:
-            why = end.content["why"]
-            raise Refused(action.name, reason=why["reason"], policies=(), advice=why["advice"])
-        if end.kind is Kind.FAILED:
-            error = end.content["error"]
-            raise RecordedFailure(end.attrs["code"], error["message"], error["advice"])
-        result = result_codec(type(action)).validate_python(end.content["result"], strict=False)
+        result = again(action, end)
         self._minted.update(ids_in(result))
         return cast(R, result)
 
@@ -114,11 +107,6 @@ class Playback:
     def _stop(self, difference: Difference) -> NoReturn:
         self.differences.append(difference)
         raise Diverged(difference.at)
-
-    def _provenance(self, action: Action[Any]) -> Provenance:
-        if action.principal.via is not Via.AGENT:
-            return Provenance.WORDS
-        return provenance(action.relevant(), words=self._words, minted=self._minted)
 
 
 def _word(decision: Decision) -> str:
