@@ -2,9 +2,12 @@
 
 import dataclasses
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import pytest
 
+from joule.agent.task import End
+from joule.governance import approvals
 from joule.governance.policy import Policy, shipped
 from joule.kernel.errors import Refused
 from joule.kernel.principal import Role, Via
@@ -141,3 +144,27 @@ async def test_a_new_version_that_does_the_same_is_identical_and_says_so(here: H
 
     assert report.verdict is Verdict.IDENTICAL
     assert [d.field for d in report.differences] == ["prompt"]
+
+
+async def test_a_role_that_changed_while_a_person_was_asked_is_no_divergence(settings: Settings):
+    script = [Says(calls=[("write_file", {"file_name": "chosen.md", "text": "x"})]), Says(text="Done.")]
+    async with home(settings, model=ScriptedModel(script=script)) as here:
+        claim = here.claim("write something nice")
+        await here.run(claim)
+        asked = next(each for each in await here.events(claim.task) if each.kind == "approval.asked")
+        async with here.house.database.write(here.org) as session:
+            await approvals.answer(
+                session,
+                here.org,
+                UUID(asked.attrs["approval_id"]),
+                by=here.owner.person,
+                approved=True,
+                at=here.house.clock.now(),
+            )
+        as_member = dataclasses.replace(claim.principal, role=Role.MEMBER)
+        ended = await here.run(dataclasses.replace(claim, attempt=2, principal=as_member))
+
+        report = await again(here, claim)
+
+    assert ended.end is End.DONE
+    assert report.verdict is Verdict.IDENTICAL, report.differences
