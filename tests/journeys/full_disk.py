@@ -1,7 +1,7 @@
 """Run by `test_faults` inside a mount namespace of its own: the journal's disk fills up while a task is at work."""
 
 import asyncio
-import subprocess
+import sys
 from pathlib import Path
 
 from joule.kernel.errors import JouleError
@@ -9,15 +9,7 @@ from joule.tasks.actions import StartTask
 from memory.actions import CreateProject
 from tests.journeys.test_faults import REQUEST, SCRIPT, ended, own_server, versions
 from tests.support.house import home
-from tests.support.postgres import roomy_folder
 from tests.support.scripted_model import ScriptedModel
-
-
-def small_disk() -> Path:
-    """A new folder that holds 160 MB and no more."""
-    disk = roomy_folder()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m,mode=0711", "tmpfs", str(disk)], check=True)
-    return disk
 
 
 def fill(disk: Path) -> None:
@@ -30,11 +22,10 @@ def fill(disk: Path) -> None:
             pass
 
 
-async def main() -> None:
+async def main(disk: Path) -> None:
     """Fill the disk at the second turn, see everything refused, make room, see the task end."""
-    disk = await asyncio.to_thread(small_disk)
     model = ScriptedModel(script=SCRIPT)
-    async with own_server(disk) as (server, settings), home(settings, model=model) as here:
+    async with own_server(disk / "home") as (server, settings), home(settings, model=model) as here:
         full = asyncio.Event()
 
         async def starve() -> None:
@@ -63,4 +54,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(Path(sys.argv[1])))

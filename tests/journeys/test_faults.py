@@ -36,6 +36,7 @@ REQUEST = "write a.md three times"
 async def own_server(folder: Path | None = None) -> AsyncIterator[tuple[EmbeddedServer, Settings]]:
     """A server of this test's own, that it may stop and starve."""
     place = folder or roomy_folder()
+    place.mkdir(exist_ok=True)
     place.chmod(0o711)
     server = EmbeddedServer(home=place)
     try:
@@ -102,19 +103,34 @@ async def test_a_task_outlives_a_restart_of_the_database():
         await serving
 
 
+def on_a_small_disk(folder: Path) -> list[str]:
+    """How to run a program in a mount namespace of its own in which `folder` is a disk of 160 MB.
+
+    An ordinary user may mount only as the root of a user namespace; inside it they become themselves again.
+    """
+    mount = f"mount -t tmpfs -o size=160m,mode=0777 tmpfs {folder}"
+    if os.geteuid() == 0:
+        return ["unshare", "--mount", "--", "sh", "-c", f'{mount} && exec "$@"', "sh"]
+    oneself = f"unshare --user --map-user={os.geteuid()} --map-group={os.getegid()}"
+    return ["unshare", "--map-root-user", "--mount", "--", "sh", "-c", f'{mount} && exec {oneself} -- "$@"', "sh"]
+
+
 def test_a_full_disk_stops_the_agent_with_a_clear_message_and_nothing_half_done():
-    """In a mount namespace of its own, on a disk of 160 MB that is filled in the middle of the task."""
-    namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
-    possible = subprocess.run([*namespace, "true"], capture_output=True, check=False)
-    if possible.returncode != 0:
-        pytest.skip(f"this machine lets nobody mount a small disk: {possible.stderr.decode().strip()}")
-    told = subprocess.run(
-        [*namespace, "--", sys.executable, "-m", "tests.journeys.full_disk"],
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
+    disk = roomy_folder()
+    try:
+        start = on_a_small_disk(disk)
+        possible = subprocess.run([*start, "true"], capture_output=True, check=False)
+        if possible.returncode != 0:
+            pytest.skip(f"this machine lets nobody mount a small disk: {possible.stderr.decode().strip()}")
+        told = subprocess.run(
+            [*start, sys.executable, "-m", "tests.journeys.full_disk", str(disk)],
+            capture_output=True,
+            text=True,
+            timeout=110,
+            check=False,
+        )
+    finally:
+        shutil.rmtree(disk, ignore_errors=True)
     assert told.returncode == 0, told.stdout + told.stderr
     assert "refused while full: traces.journal_down" in told.stdout
     assert "afterwards: done [1, 2, 3]" in told.stdout
