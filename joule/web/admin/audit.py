@@ -30,6 +30,7 @@ async def page(web: Here, person: SettingsReader) -> Response:
             "at": each.at,
             "who": names.get(PersonId(each.person), "Somebody") if each.person else "Not signed in",
             "action": each.action,
+            "timeline": f"/support/tasks/{each.task}",
             "decision": _DECISIONS.get(each.decision, each.decision),
             "tone": _TONES.get(each.decision, ""),
             "outcome": each.outcome.capitalize(),
