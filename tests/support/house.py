@@ -90,7 +90,7 @@ async def home(
     more_policy: str = "",
 ) -> AsyncIterator[Home]:
     """A house, its owner and an empty project."""
-    if not settings.key_file.exists():
+    if settings.vault.kms_key is None and not settings.key_file.exists():
         LocalKeyFile.create(settings.key_file)
     async with open_house(settings, clock=clock, model=model, more=more, more_policy=more_policy) as house:
         org = OrgId(new_id())
