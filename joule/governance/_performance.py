@@ -6,6 +6,7 @@ durable before, RESULT is flushed at once after, and an end that was not seen is
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any
 
@@ -36,6 +37,19 @@ def dump(problem: JouleError) -> dict[str, str]:
     return {"message": str(problem), "advice": problem.advice()}
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Doing:
+    """One call that is allowed: what is done, under which leave, and what its rows say."""
+
+    action: Action[Any]
+    method: Method
+    permit: Permit
+    call: str
+    intent: Mapping[str, Any]  # the row that comes before
+    about: Mapping[str, Any]  # attributes of the row that comes after
+    approval: Asked | None
+
+
 class Performance:
     """One task's way of performing."""
 
@@ -59,90 +73,74 @@ class Performance:
             own_words=about["facts"]["provenance"] == Provenance.WORDS,
             progress=self._progress(call),
         )
-        intent = {
-            "call": call,
-            "attrs": {**about, "decision": "allow", "decision_id": str(permit.decision)},
-            "content": {"args": action.arguments()},
-        }
-        end = {name: about[name] for name in ("action", "effect", "binding", "tool") if name in about}
+        doing = _Doing(
+            action=action,
+            method=method,
+            permit=permit,
+            call=call,
+            intent={
+                "call": call,
+                "attrs": {**about, "decision": "allow", "decision_id": str(permit.decision)},
+                "content": {"args": action.arguments()},
+            },
+            about={name: about[name] for name in ("action", "effect", "binding", "tool") if name in about},
+            approval=approval,
+        )
         try:
-            if action.effect.is_internal:
-                return await self._internal(action, method, permit, intent, call, end, approval)
-            return await self._other(action, method, permit, intent, call, end, approval)
+            return await (self._internal(doing) if action.effect.is_internal else self._other(doing))
         except (Fenced, JournalDown, Stopped):
             raise
         except JouleError as problem:
-            await self._fail(intent, call, end, problem, action)
+            await self._fail(doing, problem)
             raise
         except Exception as problem:
             unexpected = Unexpected(action.name)
-            await self._fail(intent, call, end, unexpected, action)
+            await self._fail(doing, unexpected)
             raise unexpected from problem
         finally:
             self._permits.withdraw(permit)
 
-    async def _internal(
-        self,
-        action: Action[Any],
-        method: Method,
-        permit: Permit,
-        intent: Mapping[str, Any],
-        call: str,
-        end: Mapping[str, Any],
-        approval: Asked | None,
-    ) -> Any:
+    async def _internal(self, doing: _Doing) -> Any:
         started = perf_counter_ns()
         async with self._journal.transaction() as transaction:
-            if approval is not None:
-                await self._spend(transaction.session, approval, action)
-            await transaction.write(Kind.INTENT, **intent)
-            result = await method(permit, action, transaction.session)
-            await transaction.write(Kind.RESULT, **self._result(action, result, call, end, started))
+            await self._spend(transaction.session, doing)
+            await transaction.write(Kind.INTENT, **doing.intent)
+            result = await doing.method(doing.permit, doing.action, transaction.session)
+            await transaction.write(Kind.RESULT, **self._result(doing, result, started))
         return result
 
-    async def _other(
-        self,
-        action: Action[Any],
-        method: Method,
-        permit: Permit,
-        intent: Mapping[str, Any],
-        call: str,
-        end: Mapping[str, Any],
-        approval: Asked | None,
-    ) -> Any:
-        if approval is not None:
+    async def _other(self, doing: _Doing) -> Any:
+        is_outside = doing.action.effect.is_outside
+        if doing.approval is not None:
             async with self._journal.transaction() as transaction:
-                await self._spend(transaction.session, approval, action)
-                await transaction.write(Kind.INTENT, **intent)
-        elif action.effect.is_outside:
-            await self._journal.write(Kind.INTENT, **intent)
+                await self._spend(transaction.session, doing)
+                await transaction.write(Kind.INTENT, **doing.intent)
+        elif is_outside:
+            await self._journal.write(Kind.INTENT, **doing.intent)
         else:
-            self._journal.note(Kind.INTENT, **intent)
+            self._journal.note(Kind.INTENT, **doing.intent)
         started = perf_counter_ns()
-        if action.effect.is_outside:
-            result = await self._seen(method(permit, action), call, end, action)
-        else:
-            result = await self._until_stopped(method(permit, action))
+        effect = doing.method(doing.permit, doing.action)
+        result = await (self._seen(effect, doing) if is_outside else self._until_stopped(effect))
         try:
-            self._journal.note(Kind.RESULT, **self._result(action, result, call, end, started))
+            self._journal.note(Kind.RESULT, **self._result(doing, result, started))
         except (Fenced, JournalDown):
             raise
         except Exception as problem:
-            if not action.effect.is_outside:
+            if not is_outside:
                 raise
-            raise OutcomeUnknown(action.name) from problem  # it did happen; what came of it cannot be written down
-        if action.effect.is_outside:
+            # It did happen; what came of it cannot be written down.
+            raise OutcomeUnknown(doing.action.name) from problem
+        if is_outside:
             self._journal.flush_soon()
         return result
 
-    async def _seen(self, effect: Awaitable[Any], call: str, end: Mapping[str, Any], action: Action[Any]) -> Any:
+    async def _seen(self, effect: Awaitable[Any], doing: _Doing) -> Any:
         """The result of an outside effect. Cut off in the middle, its end is recorded as unknown."""
         try:
             return await effect
         except asyncio.CancelledError:
-            problem = OutcomeUnknown(action.name)
-            row = {"attrs": {**end, "code": problem.code}, "content": {"error": dump(problem)}}
-            await asyncio.shield(self._journal.write(Kind.FAILED, call=call, **row))
+            await asyncio.shield(self._write_failure(doing, OutcomeUnknown(doing.action.name)))
             raise
 
     async def _until_stopped(self, effect: Awaitable[Any]) -> Any:
@@ -165,30 +163,31 @@ class Performance:
             stopping.remove_done_callback(give_up)
             stopping.cancel()
 
-    async def _spend(self, session: WriteSession, approval: Asked, action: Action[Any]) -> None:
+    async def _spend(self, session: WriteSession, doing: _Doing) -> None:
+        approval = doing.approval
+        if approval is None:
+            return
         spent = await approvals.spend(
             session, org=self._journal.org, approval=approval.id, binding=approval.binding, at=self._clock.now()
         )
         if not spent:
-            raise Refused(action.name, reason="the approval has been used already, or has lapsed")
+            raise Refused(doing.action.name, reason="the approval has been used already, or has lapsed")
 
-    async def _fail(
-        self, intent: Mapping[str, Any], call: str, end: Mapping[str, Any], problem: JouleError, action: Action[Any]
-    ) -> None:
-        if action.effect.is_internal:  # the transaction took its INTENT along
-            self._journal.note(Kind.INTENT, **intent)
-        await self._journal.write(
-            Kind.FAILED, call=call, attrs={**end, "code": problem.code}, content={"error": dump(problem)}
-        )
+    async def _fail(self, doing: _Doing, problem: JouleError) -> None:
+        if doing.action.effect.is_internal:  # the transaction took its INTENT along
+            self._journal.note(Kind.INTENT, **doing.intent)
+        await self._write_failure(doing, problem)
 
-    def _result(
-        self, action: Action[Any], result: Any, call: str, end: Mapping[str, Any], started: int
-    ) -> dict[str, Any]:
+    async def _write_failure(self, doing: _Doing, problem: JouleError) -> None:
+        attrs = {**doing.about, "code": problem.code}
+        await self._journal.write(Kind.FAILED, call=doing.call, attrs=attrs, content={"error": dump(problem)})
+
+    def _result(self, doing: _Doing, result: Any, started: int) -> dict[str, Any]:
         took = (perf_counter_ns() - started) // 1000
         return {
-            "call": call,
-            "attrs": {**end, **action.measures(result), "duration_us": took},
-            "content": {"result": result_codec(type(action)).dump_python(result, mode="json")},
+            "call": doing.call,
+            "attrs": {**doing.about, **doing.action.measures(result), "duration_us": took},
+            "content": {"result": result_codec(type(doing.action)).dump_python(result, mode="json")},
         }
 
     def _progress(self, call: str) -> Any:
