@@ -85,13 +85,10 @@ class LanguageModelHandler:
         call = _Call(seconds=time.monotonic)
         try:
             generation = await self._ask_patiently(permit, action, call)
-        except JouleError as problem:
-            call.outcome = problem.code
+        except (Exception, asyncio.CancelledError) as problem:
+            if isinstance(problem, Exception):
+                call.outcome = problem.code if isinstance(problem, JouleError) else "failed"
             with suppress(JouleError):  # the call's own failure is what the task must hear of
-                await self._log(permit, action, call)
-            raise
-        except asyncio.CancelledError:
-            with suppress(JouleError):
                 await self._log(permit, action, call)
             raise
         call.outcome = "done"

@@ -18,6 +18,8 @@ from joule.llm.providers.offline.model import OfflineModel
 from joule.llm.queries import recipients, usage_of_organisation, usage_of_task
 from tests.llm.conftest import Room
 from tests.support.openai_server import BreaksOff, Fails, Hangs, OpenAIServer, Says
+from tests.support.scripted_model import Says as Written
+from tests.support.scripted_model import ScriptedModel
 
 CANARY = "nightjar-4471"
 LOGGED = (
@@ -155,6 +157,16 @@ async def test_a_stopped_call_is_logged_too(room: Room, provider: OpenAIServer, 
         await asking
 
     assert (await logged_of(room))[0][7] == "stopped"
+
+
+async def test_a_call_that_failed_in_a_way_nobody_foresaw_is_logged_too(room: Room) -> None:
+    def breaks(turn: int) -> None:
+        raise ValueError(CANARY)
+
+    with pytest.raises(ValueError, match=CANARY):
+        await room.ask(ScriptedModel(script=[Written()], before=breaks), Message(role="user", text="Hello"))
+
+    assert (await logged_of(room))[0][7] == "failed"
 
 
 async def test_the_log_holds_a_keyed_commitment_and_no_word(
