@@ -134,6 +134,14 @@ class Visitors:
                 await upkeep.touch(writing, org, person.session, now=now)
         return person
 
+    async def is_still_in(self, who: SignedInPerson) -> bool:
+        """Whether the session of somebody who was let in still works. Asking is no use of it."""
+        async with self._database.read(who.org) as session:
+            working = await open_sessions(
+                session, who.org, person=who.person, now=self._clock.now(), lifetimes=self._lifetimes
+            )
+        return any(each.session == who.session for each in working)
+
 
 async def organisations(session: ReadSession) -> tuple[OrgId, ...]:
     """All organisations of the deployment, oldest first. `session` has to be scoped to `DEPLOYMENT`."""

@@ -13,6 +13,7 @@ import pytest
 
 from joule.kernel.ids import TaskId
 from joule.tasks.queries import facts
+from joule.web.chat.watching import followed
 from tests.support.scripted_model import Says
 from tests.web.conftest import Site
 
@@ -127,6 +128,21 @@ async def test_after_a_cut_the_stream_goes_on_where_it_was(site: Site) -> None:
 
     ids = [each.get("id") for each in whole]
     assert rest == whole[ids.index(seen) + 1 :]
+
+
+async def test_a_stream_ends_with_the_session_that_opened_it(site: Site) -> None:
+    web = site.app.state.web
+    async with site.signed_in() as client:
+        task, _ = await begin(site, client, "What is there?")  # waits for a worker
+        person = await web.visitors.who(client.cookies["joule"])
+        stream = followed(web, person, TaskId(task), asked_again=0)
+        async with working(site):
+            assert await anext(stream) is not None
+
+            await client.post("/sign-out")
+
+            async with asyncio.timeout(10):
+                assert [each async for each in stream] == []
 
 
 async def test_programs_get_the_same_events_as_ag_ui(site: Site) -> None:

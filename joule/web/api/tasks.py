@@ -144,5 +144,5 @@ async def events(
 
 
 async def _events(web: Web, person: SignedInPerson, task: TaskId, after: str) -> AsyncIterator[str]:
-    async for news in followed(web, person.org, task, after=after):
+    async for news in followed(web, person, task, after=after):
         yield KEEP_ALIVE if news is None else sse(news)

@@ -41,7 +41,7 @@ async def stream(
 async def _fragments(web: Web, person: SignedInPerson, facts: TaskFacts, seen: EventId | None) -> AsyncIterator[str]:
     fragments, telling = Fragments(templates=web.templates), telling_of(web, facts)
     # Told from the first event on, whatever the browser has: a fragment is made from all that came before it.
-    async for news in followed(web, person.org, facts.task, through_pauses=True):
+    async for news in followed(web, person, facts.task, through_pauses=True):
         if news is None:
             yield KEEP_ALIVE
             continue
@@ -52,5 +52,7 @@ async def _fragments(web: Web, person: SignedInPerson, facts: TaskFacts, seen: E
             yield each
     async with web.house.database.read(person.org) as session:
         facts = await queries.facts(session, person.org, facts.task)
+    if not facts.state.is_ended:
+        return  # it goes on, but not for somebody who is no longer signed in
     for each in fragments.ending(telling, facts):
         yield each
