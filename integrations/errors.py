@@ -7,18 +7,18 @@ JouleError
 ├── NotAllowedHere       the organisation's own rules do not let this provider or permission be used
 ├── ReadOnlyConnection   it was connected for reading alone
 ├── ProviderRefused      the provider said no to this call
-├── OperationUnknown     the catalogue has no such operation
-├── ArgumentsRefused     the arguments do not fit the operation
 ├── ConsentUnusable      a callback that does not belong to a consent begun here, by them, in this browser
 ├── ConsentDeclined      the person or the provider said no
 ├── NoClient             nobody has registered Joule at this provider yet
+├── from `integrations.catalogue.errors`: ProviderUnknown, OperationUnknown, ArgumentsRefused
 └── from `integrations.oauth.errors`: ProviderBusy, GrantDead, ClientRefused, AnswerRefused, HostRefused, …
 """
 
 from datetime import datetime
 
+from integrations.catalogue.errors import ArgumentsRefused, OperationUnknown, ProviderUnknown
 from integrations.oauth.errors import AnswerRefused, ClientRefused, GrantDead, HostRefused, ProviderBusy
-from joule.kernel.errors import Invalid, JouleError
+from joule.kernel.errors import GrantMissing, Invalid, JouleError
 
 __all__ = [
     "AnswerRefused",
@@ -35,6 +35,7 @@ __all__ = [
     "OperationUnknown",
     "ProviderBusy",
     "ProviderRefused",
+    "ProviderUnknown",
     "ReadOnlyConnection",
     "ScopeMissing",
 ]
@@ -67,7 +68,7 @@ class NeedsReconnecting(JouleError):
         return f"Ask a workspace admin to open Integrations and reconnect {self.provider}; nothing else is lost."
 
 
-class ScopeMissing(JouleError):
+class ScopeMissing(GrantMissing):
     """The call needs a permission that was not granted. `scopes` is the smallest set that would do."""
 
     code = "integrations.scope_missing"
@@ -119,28 +120,6 @@ class ProviderRefused(JouleError):
         if self.status == 404:
             return f"There may be no such thing at {self.provider}, or the connected account may not see it."
         return f"Check in {self.provider} itself whether the connected account may do this."
-
-
-class OperationUnknown(Invalid):
-    """The catalogue has no such operation, or it belongs to another kind of action."""
-
-    code = "integrations.operation_unknown"
-
-    def __init__(self) -> None:
-        super().__init__("there is no such operation", advice="Use one of the operations the connection offers.")
-
-
-class ArgumentsRefused(Invalid):
-    """The arguments do not fit the operation's schema. `where` is a path of ours, such as `$.limit`; no value."""
-
-    code = "integrations.arguments_refused"
-
-    def __init__(self, where: str = "$", problem: str = "do not fit") -> None:
-        super().__init__(
-            f"the arguments of this operation {problem} at {where}",
-            advice="Give every required argument, each of the type the operation's description names.",
-        )
-        self.where = where
 
 
 class ConsentUnusable(Invalid):

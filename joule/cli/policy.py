@@ -19,6 +19,7 @@ ACTIONS = (
     "joule.llm.actions",
     "joule.tasks.actions",
     "joule.replay.actions",
+    "integrations.actions",
 )
 
 
