@@ -229,10 +229,10 @@ class Provider:
     metadata_url: str | None = None
     permissions_url: str | None = None
     issuer: str | None = None
-    token_auth: TokenAuth = "client_secret_post"
-    token_body: Literal["form", "json"] = "form"
-    token_header: str = "Authorization"
-    token_prefix: str = "Bearer "
+    token_auth: TokenAuth = "client_secret_post"  # noqa: S105 - the name of a way, no secret
+    token_body: Literal["form", "json"] = "form"  # noqa: S105 - the name of a way, no secret
+    token_header: str = "Authorization"  # noqa: S105 - the name of a way, no secret
+    token_prefix: str = "Bearer "  # noqa: S105 - the name of a way, no secret
     scope_separator: str = " "
     authorize_params: Mapping[str, str] = NOTHING
     token_params: Mapping[str, str] = NOTHING
@@ -241,6 +241,7 @@ class Provider:
     strategy: str | None = None
     per_tenant_host: str | None = None
     tenant_words: str = ""
+    tenant_example: str | None = None
     extra_secrets: tuple[ExtraSecret, ...] = ()
     operations: Mapping[str, Operation] = NOTHING
     notes: tuple[str, ...] = ()
