@@ -23,6 +23,8 @@ from joule.kernel.label import Label
 from joule.vault.keys import Keyring
 
 LIFETIME = timedelta(hours=24)
+GRANT_LIFETIME = timedelta(days=14)  # how long a task waits for a permission at a provider
+STEP_UP = "integrations.step_up/"  # what such a question is about: this, and the provider's id
 NOTE = "note"  # the field a note is sealed as, in the row of its approval
 
 
@@ -56,11 +58,16 @@ _ANSWER = text(
     "UPDATE approval SET state = :state, answered_at = :at, answered_by = :by, note = :note "
     "WHERE org_id = :org AND id = :id AND state = 'asked' AND expires_at > :at RETURNING task_id"
 )
+_GRANT = text(
+    "UPDATE approval SET state = 'approved', answered_at = :at, answered_by = :by "
+    "WHERE org_id = :org AND action = :action AND state = 'asked' AND expires_at > :at RETURNING task_id"
+)
 _TASK = text("SELECT task_id FROM approval WHERE org_id = :org AND id = :id")
 _SPEND = text(
     "UPDATE approval SET state = 'spent' WHERE org_id = :org AND id = :id AND state = 'approved' "
     "AND expires_at > :at AND binding = :binding"
 )
+_GIVE_BACK = text("UPDATE approval SET state = 'approved' WHERE org_id = :org AND id = :id AND state = 'spent'")
 _FORGET = text("DELETE FROM approval WHERE org_id = :org AND task_id = ANY(:tasks)")
 _LABEL: TypeAdapter[Label] = TypeAdapter(Label)
 
@@ -93,8 +100,9 @@ async def ask(
     action: str,
     binding: bytes,
     at: datetime,
+    lifetime: timedelta = LIFETIME,
 ) -> None:
-    """Put a question. It lapses after `LIFETIME`."""
+    """Put a question. It lapses after `lifetime`."""
     await session.execute(
         _INSERT,
         {
@@ -106,7 +114,7 @@ async def ask(
             "action": action,
             "binding": binding,
             "at": at,
-            "until": at + LIFETIME,
+            "until": at + lifetime,
         },
     )
 
@@ -147,6 +155,17 @@ async def answer(
         await find(session, org=org, approval=approval, at=at)
         raise Conflict("approval")
     return TaskId(task)
+
+
+async def granted(session: WriteSession, org: OrgId, *, provider: str, by: PersonId, at: datetime) -> Sequence[TaskId]:
+    """Answer every question that waits for a permission at this provider. The tasks to go on with."""
+    found = await session.execute(_GRANT, {"org": org, "action": f"{STEP_UP}{provider}", "by": by, "at": at})
+    return sorted({TaskId(each) for each in found.scalars().all()})
+
+
+async def give_back(session: WriteSession, *, org: OrgId, approval: UUID) -> None:
+    """Make a spent approval good again, because what it was spent on did not happen. It keeps its end."""
+    await session.execute(_GIVE_BACK, {"org": org, "id": approval})
 
 
 async def spend(session: WriteSession, *, org: OrgId, approval: UUID, binding: bytes, at: datetime) -> bool:
