@@ -101,11 +101,16 @@ class AuthorizationRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenOutcome:
-    """What really happened to one token. `detail` is a word of ours: `told`, `status_401`, `by_hand`, `busy`, `with_refresh`."""
+    """What really happened to one token. `detail` is a word of ours: `told`, `said_so`, `by_hand`, `busy`, `status_401`."""
 
     token: Literal["refresh", "access"]
     outcome: Literal["revoked", "already_dead", "unsupported", "failed"]
     detail: str
+
+    @property
+    def is_transient(self) -> bool:
+        """True if the provider could not be told just now: tell it again later."""
+        return self.outcome == "failed" and self.detail == "busy"
 
 
 @dataclass(frozen=True, kw_only=True)
