@@ -121,7 +121,7 @@ def _with_shared(name: str, own: dict[str, Any], read: Mapping[str, dict[str, An
     lists = {
         key: [*shared[key], *own[key]] for key in ("notes", "unverified", "sources") if key in shared and key in own
     }
-    return {**shared, **own, **lists} | {"like": None}
+    return {**shared, **own, **lists}
 
 
 def _provider(name: str, read: dict[str, Any], shape: Any) -> Provider:

@@ -171,16 +171,16 @@ class Operation:
     risk: Risk
     effect: OperationEffect
     projection: tuple[str, ...]
-    query: Mapping[str, Any] = NOTHING
+    query: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     body: Mapping[str, Any] | None = None
-    headers: Mapping[str, str] = NOTHING
+    headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     paging: Paging | None = None
     rate: Rate | None = None
     idempotency: str = "none"
     errors: ErrorRules = ErrorRules()
     destinations: tuple[str, ...] = ()
     amounts: tuple[str, ...] = ()
-    example: Mapping[str, Any] = NOTHING
+    example: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
     @property
     def repeatable(self) -> bool:
@@ -234,8 +234,8 @@ class Provider:
     token_header: str = "Authorization"  # noqa: S105 - the name of a way, no secret
     token_prefix: str = "Bearer "  # noqa: S105 - the name of a way, no secret
     scope_separator: str = " "
-    authorize_params: Mapping[str, str] = NOTHING
-    token_params: Mapping[str, str] = NOTHING
+    authorize_params: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    token_params: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     client_id_param: str = "client_id"
     granted_from: GrantedFrom = "response"
     strategy: str | None = None
@@ -243,7 +243,7 @@ class Provider:
     tenant_words: str = ""
     tenant_example: str | None = None
     extra_secrets: tuple[ExtraSecret, ...] = ()
-    operations: Mapping[str, Operation] = NOTHING
+    operations: Mapping[str, Operation] = field(default_factory=lambda: NOTHING)
     notes: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ import base64
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Any, Final, Literal
@@ -33,7 +33,7 @@ class OutgoingRequest:
     host: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
-    headers: Mapping[str, str] = NOTHING
+    headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     json: Mapping[str, Any] | None = None
 
     @property
