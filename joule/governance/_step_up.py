@@ -33,7 +33,7 @@ async def ask(
     """Write down what is lacking and have the task wait. `spent`: the approval of this call, which is given back."""
     question = new_id()
     why = {"reason": str(lacking), "advice": lacking.advice(), "relevant": dict(action.relevant())}
-    grant = {"provider": lacking.provider, "scopes": list(lacking.scopes)}
+    grant = {"connection": lacking.connection, "scopes": list(lacking.scopes)}
     async with journal.transaction() as transaction:
         if spent is not None:
             await approvals.give_back(transaction.session, org=journal.org, approval=spent.id)
@@ -44,7 +44,7 @@ async def ask(
             task=journal.task,
             decision=DecisionId(new_id()),
             call=call,
-            action=f"{STEP_UP}{lacking.provider}",
+            action=f"{STEP_UP}{lacking.connection}",
             binding=approvals.bind(journal.keyring, action, policies=policies),
             at=at,
             lifetime=GRANT_LIFETIME,

@@ -4,7 +4,7 @@ An approval is bound by a keyed commitment to the action, its arguments, who it 
 labels of what it was made from. Under it nothing else can be done, and it not a second time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -24,7 +24,7 @@ from joule.vault.keys import Keyring
 
 LIFETIME = timedelta(hours=24)
 GRANT_LIFETIME = timedelta(days=14)  # how long a task waits for a permission at a provider
-STEP_UP = "integrations.step_up/"  # what such a question is about: this, and the provider's id
+STEP_UP = "integrations.step_up/"  # what such a question is about: this, and the id of the connected account
 NOTE = "note"  # the field a note is sealed as, in the row of its approval
 
 
@@ -60,7 +60,7 @@ _ANSWER = text(
 )
 _GRANT = text(
     "UPDATE approval SET state = 'approved', answered_at = :at, answered_by = :by "
-    "WHERE org_id = :org AND action = :action AND state = 'asked' AND expires_at > :at RETURNING task_id"
+    "WHERE org_id = :org AND action = ANY(:actions) AND state = 'asked' AND expires_at > :at RETURNING task_id"
 )
 _TASK = text("SELECT task_id FROM approval WHERE org_id = :org AND id = :id")
 _SPEND = text(
@@ -157,9 +157,12 @@ async def answer(
     return TaskId(task)
 
 
-async def granted(session: WriteSession, org: OrgId, *, provider: str, by: PersonId, at: datetime) -> Sequence[TaskId]:
-    """Answer every question that waits for a permission at this provider. The tasks to go on with."""
-    found = await session.execute(_GRANT, {"org": org, "action": f"{STEP_UP}{provider}", "by": by, "at": at})
+async def granted(
+    session: WriteSession, org: OrgId, *, connections: Iterable[UUID], by: PersonId, at: datetime
+) -> Sequence[TaskId]:
+    """Answer every question that waits for a permission of these connected accounts. The tasks to go on with."""
+    about = [f"{STEP_UP}{each}" for each in connections]
+    found = await session.execute(_GRANT, {"org": org, "actions": about, "by": by, "at": at})
     return sorted({TaskId(each) for each in found.scalars().all()})
 
 

@@ -135,7 +135,7 @@ class GrantMissing(JouleError):
 
     code = "joule.grant_missing"
 
-    provider: str  # its id in the catalogue
+    connection: str  # the id of the connected account
     scopes: tuple[str, ...]  # the smallest set that would do, as the provider names them
 
 
