@@ -118,7 +118,7 @@ class Broker:
             raise
 
     async def _course(self, one: Call, course: _Course) -> Came:
-        token = await self._tokens.token(one.account.org, one.account.grant)
+        token = await self._tokens.token(one.account)
         while True:
             await self._turn(one, course)
             outcome = await send(
@@ -134,15 +134,14 @@ class Broker:
                 token = await self._renewed(one, token)
             elif meaning == "busy" and course.tries < TRIES and one.may_repeat(outcome):
                 await self._rest(one, course, outcome)
-                token = await self._tokens.token(one.account.org, one.account.grant)  # sees a revoke in between
+                token = await self._tokens.token(one.account)  # sees a revoke in between
             else:
                 self._end(one, outcome, meaning or "refused")
 
     async def _renewed(self, one: Call, refused: Secret) -> Secret:
         """Another token than the refused one: somebody else's newer one if there is, else one forced refresh."""
-        org, grant = one.account.org, one.account.grant
-        current = await self._tokens.token(org, grant)
-        return current if current != refused else await self._tokens.token(org, grant, force_refresh=True)
+        current = await self._tokens.token(one.account)
+        return current if current != refused else await self._tokens.token(one.account, force_refresh=True)
 
     async def _turn(self, one: Call, course: _Course) -> None:
         """Wait until this connection may be asked again. Raises `ProviderBusy` when that takes too long."""

@@ -8,14 +8,14 @@ from uuid import UUID
 
 from integrations.catalogue.model import Operation, Provider, Risk
 from integrations.oauth.secret import Secret
-from joule.kernel.ids import OrgId, PersonId
+from joule.kernel.ids import DecisionId, OrgId, PersonId
 from joule.kernel.label import Integrity, Label
 
 
 class Tokens(Protocol):
     """Whoever keeps tokens. Raises `ConnectionRevoked` or `NeedsReconnecting` when there is none to be had."""
 
-    async def token(self, org: OrgId, grant: UUID, *, force_refresh: bool = False) -> Secret:
+    async def token(self, account: "Account", *, force_refresh: bool = False) -> Secret:
         """The access token as it is now. `force_refresh`: the provider has just refused the one handed out before."""
         ...
 
@@ -35,6 +35,8 @@ class Account:
     tenant_host: str | None = None
     readers: frozenset[PersonId] | None = None
     extra: Mapping[str, Secret] = field(default_factory=lambda: MappingProxyType({}))
+    epoch: int | None = None  # the consent the call was checked under; another one by now, and it is not made
+    decision: DecisionId | None = None  # what allowed the call, to stand in the rows a refresh on the way changes
 
 
 @dataclass(frozen=True, kw_only=True)

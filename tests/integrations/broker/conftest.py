@@ -4,6 +4,8 @@ import ssl
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 from cryptography import x509
@@ -11,6 +13,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from integrations.broker.broker import Broker
+from integrations.broker.calls import Account, Reply
+from integrations.broker.guard import Limits, Network
+from integrations.catalogue.model import Operation, Provider, Rate, Refresh, Revocation, Risk, Scope
+from integrations.oauth.secret import Secret
+from joule.kernel.errors import JouleError
+from joule.kernel.ids import DecisionId, OrgId, new_id
+from tests.support.clock import StoppedClock
 from tests.support.provider_server import Json, ProviderServer
 
 
@@ -56,10 +66,127 @@ def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:
     trusted, secret = folder / f"{name}.pem", folder / f"{name}.key"
     trusted.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     secret.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(trusted, secret)
     return server, trusted
+
+
+TOKEN = "tok-CANARY-7f3a9b2e/4d+c==~zz"  # with characters that are written differently in addresses
+FRESH = "tok-CANARY-fresh-9e8d7c6b5a4f"
+
+
+class Keeper:
+    """Keeps one token; gives another when it is forced to, or raises what it was told to raise."""
+
+    def __init__(self, *, after_refresh: str = FRESH) -> None:
+        self.current = TOKEN
+        self.after_refresh = after_refresh
+        self.refreshes = 0
+        self.asked = 0
+        self.refuses: list[JouleError | None] = []
+
+    async def token(self, account: Account, *, force_refresh: bool = False) -> Secret:
+        self.asked += 1
+        problem = self.refuses.pop(0) if self.refuses else None
+        if problem is not None:
+            raise problem
+        if force_refresh:
+            self.refreshes += 1
+            self.current = self.after_refresh
+        return Secret(self.current)
+
+
+def operation(**changes: Any) -> Operation:
+    """Reads one thing, unless changed."""
+    given: dict[str, Any] = {
+        "id": "read_thing",
+        "title": "Read a thing",
+        "words": "Reads one thing.",
+        "method": "GET",
+        "host": "{tenant}",
+        "path": "/things/{id}",
+        "arguments": {
+            "type": "object",
+            "properties": {"id": {"type": "string", "maxLength": 50}},
+            "required": ["id"],
+            "additionalProperties": False,
+        },
+        "any_of": (("things.read",),),
+        "risk": Risk.R1,
+        "effect": "read",
+        "projection": ("ok", "said", "headers.*", "items[].name"),
+        "idempotency": "safe",
+        "rate": Rate(calls=100, seconds=1),
+    }
+    return Operation(**(given | changes))
+
+
+def sending(**changes: Any) -> Operation:
+    """Sends one thing to people, which must not happen twice."""
+    given = {"id": "send_thing", "title": "Send a thing", "method": "POST", "effect": "send", "risk": Risk.R3}
+    return operation(**({**given, "idempotency": "none", "body": {"text": "{id}"}, "path": "/sent"} | changes))
+
+
+def provider_of(server: ProviderServer, **changes: Any) -> Provider:
+    """What the catalogue would say about the provider on loopback."""
+    given: dict[str, Any] = {
+        "id": "acme",
+        "title": "Acme",
+        "group": "Tests",
+        "family": "acme",
+        "what_it_is": "A provider on loopback.",
+        "authorization_url": None,
+        "token_url": None,
+        "revocation": Revocation(kind="none"),
+        "refresh": Refresh(kind="rotating"),
+        "pkce": "required",
+        "scopes": {name: Scope(name=name, words=name, risk=Risk.R1) for name in ("things.read", "things.send")},
+        "hosts": (),
+        "per_tenant_host": rf"127\.0\.0\.1:{server.port}",
+        "splits_read_from_write": True,
+        "token_life_words": "",
+        "settings_url": "",
+        "settings_words": "",
+        "registers_at": "",
+        "registers_words": "",
+        "could": {},
+        "demo": True,
+    }
+    return Provider(**(given | changes))
+
+
+class Bench:
+    """A broker, the account it calls for, and the time it spent waiting, which passes at once."""
+
+    def __init__(self, server: ProviderServer, clock: StoppedClock, *, seconds: float = 0.5) -> None:
+        self.server, self.clock, self.keeper = server, clock, Keeper()
+        self.waits: list[float] = []
+        self.network = Network(loopback=[server.endpoint], limits=Limits(seconds=seconds))
+        self.broker = Broker(
+            network=self.network, tokens=self.keeper, clock=clock, pause=self._pass, chance=lambda: 1.0
+        )
+        self.decision = DecisionId(new_id())
+        self.account = Account(
+            org=OrgId(new_id()),
+            connection=new_id(),
+            grant=new_id(),
+            granted=("things.read", "things.send"),
+            tenant_host=f"127.0.0.1:{server.port}",
+        )
+
+    async def _pass(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.clock.advance(timedelta(seconds=seconds))
+
+    async def call(self, asked: Operation | None = None, **changes: Any) -> Reply:
+        provider = provider_of(self.server, **changes)
+        return await self.broker.call(self.account, provider, asked or operation(), {"id": "7"}, decision=self.decision)
+
+
+@pytest.fixture
+async def bench(provider: ProviderServer, clock: StoppedClock) -> AsyncIterator[Bench]:
+    bench = Bench(provider, clock)
+    yield bench
+    await bench.broker.close()

@@ -105,7 +105,9 @@ def test_what_is_no_plain_name_is_no_host(host: str) -> None:
     assert not is_name(host)
 
 
-@pytest.mark.parametrize("host", ["api.provider.test", "my-shop.myshopify.com", "xn--e1afmkfd.xn--p1ai", "us1.a.b-c.io"])
+@pytest.mark.parametrize(
+    "host", ["api.provider.test", "my-shop.myshopify.com", "xn--e1afmkfd.xn--p1ai", "us1.a.b-c.io"]
+)
 def test_a_plain_name_is_a_host(host: str) -> None:
     assert is_name(host)
 
