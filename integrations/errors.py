@@ -69,16 +69,16 @@ class NeedsReconnecting(JouleError):
 
 
 class ScopeMissing(GrantMissing):
-    """The call needs a permission that was not granted. `scopes` is the smallest set that would do."""
+    """The call needs a permission that was not granted. `provider` is its id, `scopes` the smallest set that would do."""
 
     code = "integrations.scope_missing"
 
-    def __init__(self, provider: str, scopes: tuple[str, ...], *, connection: str = "") -> None:
-        super().__init__(f"{provider} has not been given a permission this needs")
-        self.provider, self.scopes, self.connection = provider, scopes, connection
+    def __init__(self, provider: str, scopes: tuple[str, ...], *, connection: str = "", title: str = "") -> None:
+        super().__init__(f"{title or provider} has not been given a permission this needs")
+        self.provider, self.scopes, self.connection, self.title = provider, scopes, connection, title or provider
 
     def advice(self) -> str:
-        return f"It needs one more permission at {self.provider}; somebody who may connect accounts can grant it."
+        return f"It needs one more permission at {self.title}; somebody who may connect accounts can grant it."
 
 
 class NotAllowedHere(JouleError):

@@ -140,7 +140,7 @@ def test_a_token_hidden_in_json_escapes_is_found_too() -> None:
 
 
 async def test_nothing_of_the_broker_can_be_pickled_with_a_token_in_it(bench: Bench) -> None:
-    token = await bench.keeper.token(bench.account.org, bench.account.grant)
+    token = await bench.keeper.token(bench.account)
 
     with pytest.raises(TypeError):
         pickle.dumps(token)
