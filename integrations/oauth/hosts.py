@@ -22,7 +22,8 @@ def checked_tenant(provider: Provider, tenant: str) -> str:
     host = tenant.lower()
     if provider.per_tenant_host is None:
         raise HostRefused(provider.title, reason="it has no hosts of tenants")
-    if not _HOST.fullmatch(host) or not re.fullmatch(provider.per_tenant_host, host, re.ASCII):
+    plain = provider.demo or _is_name(host)  # the demonstration is reached by address and port
+    if not plain or not re.fullmatch(provider.per_tenant_host, host, re.ASCII):
         raise HostRefused(provider.title, reason="not a host name of the form it uses")
     return host
 
@@ -61,11 +62,11 @@ def checked_url(provider: Provider, url: str | None, *, published: bool = False)
             raise HostRefused(provider.title, reason="the demonstration stays on this machine")
     elif parts.scheme != "https":
         raise HostRefused(provider.title, reason="not https")
-    elif _is_address(host) or not _HOST.fullmatch(host) or port not in (None, 443):
+    elif _is_address(host) or not _is_name(host) or port not in (None, 443):
         raise HostRefused(provider.title, reason="not a plain host name")
     if parts.scheme not in ("https", "http"):
         raise HostRefused(provider.title, reason="not https")
-    if published and not knows_host(provider, host):
+    if published and not knows_host(provider, parts.netloc if provider.demo else host):
         raise HostRefused(provider.title)
     return url
 
@@ -77,10 +78,17 @@ def knows_host(provider: Provider, host: str) -> bool:
         return True
     revocation = provider.revocation.url
     known = (getattr(provider, name) for name in _TENANT_FIELDS)
-    if any(isinstance(url, str) and "{" not in url and urlsplit(url).hostname == host for url in (*known, revocation)):
+    if any(
+        isinstance(url, str) and "{" not in url and host in (urlsplit(url).hostname, urlsplit(url).netloc)
+        for url in (*known, revocation)
+    ):
         return True
     pattern = provider.per_tenant_host
-    return pattern is not None and bool(_HOST.fullmatch(host)) and bool(re.fullmatch(pattern, host, re.ASCII))
+    return pattern is not None and (provider.demo or _is_name(host)) and bool(re.fullmatch(pattern, host, re.ASCII))
+
+
+def _is_name(host: str) -> bool:
+    return _HOST.fullmatch(host) is not None
 
 
 def _is_address(host: str) -> bool:
