@@ -118,7 +118,7 @@ def _with_shared(name: str, own: dict[str, Any], read: Mapping[str, dict[str, An
     if not str(like).startswith("_") or like not in read:
         raise BadCatalogue(name, f"it is like {like}, which is not there")
     shared = read[like]
-    lists = {
+    lists: dict[str, Any] = {
         key: [*shared[key], *own[key]] for key in ("notes", "unverified", "sources") if key in shared and key in own
     }
     return {**shared, **own, **lists}

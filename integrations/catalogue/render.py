@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 from integrations.catalogue.arguments import checked
 from integrations.catalogue.errors import ArgumentsRefused, HostRefused
-from integrations.catalogue.model import NOTHING, Operation, Provider, frozen
+from integrations.catalogue.model import NOTHING, Operation, Provider, frozen, thawed
 
 MAX_URL: Final = 8_000
 GAP: Final = re.compile(r"\{([a-z_][a-z0-9_]*)(?:\|([a-z]+))?\}")
@@ -34,7 +34,7 @@ class OutgoingRequest:
     path: str
     query: tuple[tuple[str, str], ...] = ()
     headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
-    json: Mapping[str, Any] | None = None
+    json: dict[str, Any] | None = None
 
     @property
     def url(self) -> str:
@@ -55,7 +55,7 @@ def render(
         path=_path(operation.path, values),
         query=tuple(pair for name, template in operation.query.items() for pair in _pairs(name, template, values)),
         headers=frozen({name: text for name, text in _headers(operation.headers, values).items() if text}),
-        json=None if operation.body is None else frozen(_filled(operation.body, values)),
+        json=_body(operation, values),
     )
     if len(request.url) > MAX_URL:
         raise ArgumentsRefused("", "the address would become too long")
@@ -102,6 +102,13 @@ def _segment(name: str, text: str, *, slashes: bool) -> str:
     if any(character in forbidden for character in plain) or any(piece.strip() in {".", ".."} for piece in pieces):
         raise ArgumentsRefused(name, "it holds characters that would change the address")
     return text
+
+
+def _body(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any] | None:
+    if operation.body is None:
+        return None
+    filled = _filled(operation.body, values)
+    return {} if filled is _ABSENT else dict(thawed(filled))
 
 
 def _pairs(name: str, template: Any, values: Mapping[str, Any]) -> list[tuple[str, str]]:
