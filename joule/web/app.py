@@ -53,7 +53,12 @@ def build_app(house: House) -> FastAPI:
         addresses=Addresses(database=house.database, vault=house.vault),
     )
     places = Places(
-        apps={"support": _app(web, support.routers), "admin": _app(web, admin.routers), "api": _app(web, api.routers)},
+        apps={
+            "support": _app(web, support.routers),
+            "admin": _app(web, admin.routers),
+            "integrations": _app(web, admin.integrations.ways_back),
+            "api": _app(web, api.routers),
+        },
         static=StaticFiles(directory=STATIC),
         otherwise=_app(web, chat.routers),
     )
