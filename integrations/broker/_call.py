@@ -13,6 +13,7 @@ from integrations.catalogue.render import OutgoingRequest
 from integrations.catalogue.verdict import failure
 from integrations.oauth.secret import Secret
 from joule.kernel.errors import Misconfigured
+from joule.kernel.ids import DecisionId
 
 UNSURE = frozenset({500, 502, 504})  # a gateway or a crash: the call may have been performed all the same
 REDIRECTED = "it points elsewhere"
@@ -25,6 +26,7 @@ class Call:
     """An operation with everything but the token."""
 
     account: Account
+    decision: DecisionId
     provider: Provider
     operation: Operation
     request: OutgoingRequest

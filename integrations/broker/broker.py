@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from integrations.broker._call import Call, extra_of, headers_of
 from integrations.broker._pace import Pace
 from integrations.broker._sending import Came, Failed, send
-from integrations.broker.calls import Account, Reply, Tokens, label_of
+from integrations.broker.calls import Account, Keeper, Reply, label_of
 from integrations.broker.guard import Network
 from integrations.catalogue import implied
 from integrations.catalogue.model import Operation, Provider
@@ -24,11 +24,13 @@ from integrations.errors import (
     AnswerRefused,
     HostRefused,
     NeedsReconnecting,
+    OperationUnknown,
     ProviderBusy,
     ProviderRefused,
+    ReadOnlyConnection,
     ScopeMissing,
 )
-from integrations.oauth.secret import Secret
+from integrations.grants import Usable
 from integrations.oauth.sending import retry_after
 from joule.kernel.clock import Clock
 from joule.kernel.errors import JouleError, OutcomeUnknown
@@ -59,12 +61,12 @@ class Broker:
         self,
         *,
         network: Network,
-        tokens: Tokens,
+        keeper: Keeper,
         clock: Clock,
         pause: Pause = asyncio.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._network, self._tokens, self._clock = network, tokens, clock
+        self._network, self._keeper, self._clock = network, keeper, clock
         self._pause, self._chance = pause, chance
         self._pace = Pace(clock=clock)
 
@@ -79,23 +81,23 @@ class Broker:
     ) -> Reply:
         """What the provider answers, projected and labelled.
 
-        Raises `ArgumentsRefused`, `HostRefused`, `ScopeMissing` or `Misconfigured` before anything is sent; whatever
-        the keeper of tokens raises; `ProviderBusy`, `NeedsReconnecting`, `ScopeMissing`, `ProviderRefused`,
-        `AnswerRefused`; and `OutcomeUnknown` when a call that must not be repeated may have been performed.
+        Raises `ArgumentsRefused`, `HostRefused`, `ScopeMissing`, `ReadOnlyConnection`, `OperationUnknown` or
+        `Misconfigured` before anything is sent; whatever the keeper of tokens raises; `ProviderBusy`,
+        `NeedsReconnecting`, `ScopeMissing`, `ProviderRefused`, `AnswerRefused`; and `OutcomeUnknown` when a call that
+        must not be repeated may have been performed.
         """
-        lacks = implied.missing(provider, operation, account.granted)
-        if lacks:
-            raise ScopeMissing(provider.title, lacks, connection=str(account.connection))
-        request = render(provider, operation, arguments, tenant_host=account.tenant_host)
+        found = await self._keeper.usable(account.org, account.connection, decision=decision, epoch=account.epoch)
+        _check(account, provider, operation, found)
         one = Call(
             account=account,
+            decision=decision,
             provider=provider,
             operation=operation,
-            request=request,
+            request=render(provider, operation, arguments, tenant_host=found.tenant),
             headers=headers_of(operation, decision),
             extra=extra_of(account, provider),
         )
-        came = await self._answered(one)
+        came = await self._answered(one, found)
         kept = project(operation, came.value)
         return Reply(
             status=came.status,
@@ -108,21 +110,25 @@ class Broker:
     async def close(self) -> None:
         await self._network.close()
 
-    async def _answered(self, one: Call) -> Came:
+    async def _answered(self, one: Call, found: Usable) -> Came:
         course = _Course()
         try:
-            return await self._course(one, course)
+            return await self._tried(one, found, course)
         except JouleError:
             if course.unsure:  # an earlier try of this call may have been performed
                 raise OutcomeUnknown(one.words) from None
             raise
 
-    async def _course(self, one: Call, course: _Course) -> Came:
-        token = await self._tokens.token(one.account)
+    async def _tried(self, one: Call, found: Usable, course: _Course) -> Came:
         while True:
             await self._turn(one, course)
             outcome = await send(
-                self._network, one.provider, one.request, token=token, extra=one.extra, headers=one.headers
+                self._network,
+                one.provider,
+                one.request,
+                token=found.tokens.access_token,
+                extra=one.extra,
+                headers=one.headers,
             )
             course.tries += 1
             meaning = one.meaning_of(outcome)
@@ -131,17 +137,19 @@ class Broker:
             course.unsure = course.unsure or one.unsure_after(outcome)
             if meaning == "reconnect" and not course.refreshed:
                 course.refreshed = True
-                token = await self._renewed(one, token)
+                found = await self._again(one, stale=found.generation)
             elif meaning == "busy" and course.tries < TRIES and one.may_repeat(outcome):
                 await self._rest(one, course, outcome)
-                token = await self._tokens.token(one.account)  # sees a revoke in between
+                found = await self._again(one)
             else:
                 self._end(one, outcome, meaning or "refused")
 
-    async def _renewed(self, one: Call, refused: Secret) -> Secret:
-        """Another token than the refused one: somebody else's newer one if there is, else one forced refresh."""
-        current = await self._tokens.token(one.account)
-        return current if current != refused else await self._tokens.token(one.account, force_refresh=True)
+    async def _again(self, one: Call, *, stale: int | None = None) -> Usable:
+        """The token anew before each try, so that a revoke in between is seen."""
+        account = one.account
+        return await self._keeper.usable(
+            account.org, account.connection, decision=one.decision, epoch=account.epoch, stale=stale
+        )
 
     async def _turn(self, one: Call, course: _Course) -> None:
         """Wait until this connection may be asked again. Raises `ProviderBusy` when that takes too long."""
@@ -190,3 +198,14 @@ class Broker:
         raise ProviderRefused(
             title, status=outcome.status, reason="no such thing" if meaning == "missing" else "refused"
         )
+
+
+def _check(account: Account, provider: Provider, operation: Operation, found: Usable) -> None:
+    """Whether this connection may be used for this at all: asked where the token is, whoever asked before."""
+    if found.provider != provider.id or operation.id not in provider.operations:
+        raise OperationUnknown()
+    if found.read_only and operation.effect != "read":
+        raise ReadOnlyConnection(provider.title)
+    lacks = implied.missing(provider, operation, found.granted)
+    if lacks:
+        raise ScopeMissing(provider.title, lacks, connection=str(account.connection))

@@ -7,16 +7,28 @@ from typing import Protocol
 from uuid import UUID
 
 from integrations.catalogue.model import Operation, Provider, Risk
+from integrations.grants import Usable
 from integrations.oauth.secret import Secret
 from joule.kernel.ids import DecisionId, OrgId, PersonId
 from joule.kernel.label import Integrity, Label
 
 
-class Tokens(Protocol):
-    """Whoever keeps tokens. Raises `ConnectionRevoked` or `NeedsReconnecting` when there is none to be had."""
+class Keeper(Protocol):
+    """Whoever keeps tokens: `integrations.refreshing.Refreshing`."""
 
-    async def token(self, account: "Account", *, force_refresh: bool = False) -> Secret:
-        """The access token as it is now. `force_refresh`: the provider has just refused the one handed out before."""
+    async def usable(
+        self,
+        org: OrgId,
+        connection: UUID,
+        *,
+        decision: DecisionId,
+        epoch: int | None = None,
+        stale: int | None = None,
+    ) -> Usable:
+        """The connection with a token good for one call now. `stale` is a generation the provider has just refused.
+
+        Raises `ConnectionRevoked`, `NeedsReconnecting`, `ClientRefused` or `ProviderBusy` when there is none to be had.
+        """
         ...
 
 
@@ -24,19 +36,15 @@ class Tokens(Protocol):
 class Account:
     """The connected account a call goes to.
 
-    `tenant_host` is its shop, data centre or instance, where the provider has such. `extra` holds the provider's second
-    secrets by name (`Provider.extra_secrets`). `readers` None: everybody in the organisation may read what it answers.
+    `epoch` is the one the call was decided under; None: whichever holds now. `extra` holds the provider's second secrets
+    by name (`Provider.extra_secrets`). `readers` None: everybody in the organisation may read what it answers.
     """
 
     org: OrgId
     connection: UUID
-    grant: UUID
-    granted: tuple[str, ...]
-    tenant_host: str | None = None
+    epoch: int | None = None
     readers: frozenset[PersonId] | None = None
     extra: Mapping[str, Secret] = field(default_factory=lambda: MappingProxyType({}))
-    epoch: int | None = None  # the consent the call was checked under; another one by now, and it is not made
-    decision: DecisionId | None = None  # what allowed the call, to stand in the rows a refresh on the way changes
 
 
 @dataclass(frozen=True, kw_only=True)

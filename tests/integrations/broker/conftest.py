@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from cryptography import x509
@@ -16,7 +17,9 @@ from integrations.broker.broker import Broker
 from integrations.broker.calls import Account, Reply
 from integrations.broker.guard import Limits, Network
 from integrations.catalogue.model import Operation, Provider, Rate, Refresh, Revocation, Risk, Scope
+from integrations.grants import Usable
 from integrations.oauth.secret import Secret
+from integrations.oauth.tokens import TokenSet
 from joule.kernel.errors import JouleError
 from joule.kernel.ids import DecisionId, OrgId, new_id
 from tests.support.clock import StoppedClock
@@ -77,24 +80,47 @@ FRESH = "tok-CANARY-fresh-9e8d7c6b5a4f"
 
 
 class Keeper:
-    """Keeps one token; gives another when it is forced to, or raises what it was told to raise."""
+    """Keeps one token; gives another when its generation was refused, or raises what it was told to raise."""
 
-    def __init__(self, *, after_refresh: str = FRESH) -> None:
-        self.current = TOKEN
-        self.after_refresh = after_refresh
-        self.refreshes = 0
-        self.asked = 0
+    def __init__(self, *, tenant: str, after_refresh: str = FRESH) -> None:
+        self.current, self.after_refresh = TOKEN, after_refresh
+        self.generation, self.refreshes, self.asked = 1, 0, 0
         self.refuses: list[JouleError | None] = []
+        self.granted: tuple[str, ...] = ("things.read", "things.send")
+        self.tenant: str | None = tenant
+        self.read_only = False
 
-    async def token(self, account: Account, *, force_refresh: bool = False) -> Secret:
+    def rotate(self) -> None:
+        """As if somebody had renewed the tokens."""
+        self.current, self.generation = self.after_refresh, self.generation + 1
+
+    async def usable(
+        self,
+        org: OrgId,
+        connection: UUID,
+        *,
+        decision: DecisionId,
+        epoch: int | None = None,
+        stale: int | None = None,
+    ) -> Usable:
         self.asked += 1
         problem = self.refuses.pop(0) if self.refuses else None
         if problem is not None:
             raise problem
-        if force_refresh:
+        if stale == self.generation:
             self.refreshes += 1
-            self.current = self.after_refresh
-        return Secret(self.current)
+            self.rotate()
+        return Usable(
+            connection=connection,
+            grant=connection,
+            provider="acme",
+            tokens=TokenSet(access_token=Secret(self.current), received_at=datetime.now(UTC)),
+            generation=self.generation,
+            epoch=1,
+            granted=self.granted,
+            read_only=self.read_only,
+            tenant=self.tenant,
+        )
 
 
 def operation(**changes: Any) -> Operation:
@@ -160,19 +186,17 @@ class Bench:
     """A broker, the account it calls for, and the time it spent waiting, which passes at once."""
 
     def __init__(self, server: ProviderServer, clock: StoppedClock, *, seconds: float = 0.5) -> None:
-        self.server, self.clock, self.keeper = server, clock, Keeper()
+        self.server, self.clock = server, clock
+        self.keeper = Keeper(tenant=f"127.0.0.1:{server.port}")
         self.waits: list[float] = []
         self.network = Network(loopback=[server.endpoint], limits=Limits(seconds=seconds))
         self.broker = Broker(
-            network=self.network, tokens=self.keeper, clock=clock, pause=self._pass, chance=lambda: 1.0
+            network=self.network, keeper=self.keeper, clock=clock, pause=self._pass, chance=lambda: 1.0
         )
         self.decision = DecisionId(new_id())
         self.account = Account(
             org=OrgId(new_id()),
             connection=new_id(),
-            grant=new_id(),
-            granted=("things.read", "things.send"),
-            tenant_host=f"127.0.0.1:{server.port}",
         )
 
     async def _pass(self, seconds: float) -> None:
@@ -180,8 +204,9 @@ class Bench:
         self.clock.advance(timedelta(seconds=seconds))
 
     async def call(self, asked: Operation | None = None, **changes: Any) -> Reply:
-        provider = provider_of(self.server, **changes)
-        return await self.broker.call(self.account, provider, asked or operation(), {"id": "7"}, decision=self.decision)
+        asked = asked or operation()
+        provider = provider_of(self.server, **({"operations": {asked.id: asked}} | changes))
+        return await self.broker.call(self.account, provider, asked, {"id": "7"}, decision=self.decision)
 
 
 @pytest.fixture

@@ -14,10 +14,13 @@ from integrations.errors import (
     AnswerRefused,
     ConnectionRevoked,
     NeedsReconnecting,
+    OperationUnknown,
     ProviderBusy,
     ProviderRefused,
+    ReadOnlyConnection,
     ScopeMissing,
 )
+from integrations.grants import Usable
 from integrations.oauth.secret import Secret
 from joule.kernel.errors import JouleError, Misconfigured, OutcomeUnknown
 from joule.kernel.ids import PersonId, new_id
@@ -73,21 +76,40 @@ async def test_a_second_secret_is_attached_and_its_lack_is_told_before_anything_
 
 
 async def test_what_the_grant_does_not_cover_is_not_sent(bench: Bench) -> None:
-    object.__setattr__(bench.account, "granted", ("things.send",))
+    bench.keeper.granted = ("things.send",)
 
     with pytest.raises(ScopeMissing) as refused:
         await bench.call()
 
     assert refused.value.scopes == ("things.read",)
     assert refused.value.connection == str(bench.account.connection)
-    assert (bench.server.requests, bench.keeper.asked) == ([], 0)
+    assert bench.server.requests == []
+
+
+async def test_a_connection_for_reading_alone_sends_nothing(bench: Bench) -> None:
+    bench.keeper.read_only = True
+
+    with pytest.raises(ReadOnlyConnection):
+        await bench.call(sending())
+
+    assert bench.server.requests == []
+    await bench.call()
+
+
+async def test_another_providers_connection_is_not_used(bench: Bench) -> None:
+    with pytest.raises(OperationUnknown):
+        await bench.call(id="other")
+    with pytest.raises(OperationUnknown):
+        await bench.call(operations={})
+
+    assert bench.server.requests == []
 
 
 @pytest.mark.parametrize(
     "tenant", ["evil.com", "127.0.0.1:1", "169.254.169.254", "evil.com/.myshopify.com", "x@127.0.0.1", None]
 )
 async def test_a_tenant_that_is_not_the_catalogues_is_not_reached(bench: Bench, tenant: str | None) -> None:
-    object.__setattr__(bench.account, "tenant_host", tenant)
+    bench.keeper.tenant = tenant
 
     with pytest.raises(HostNotInCatalogue):
         await bench.call()
@@ -203,9 +225,10 @@ async def test_one_connection_is_asked_no_faster_than_its_provider_allows(bench:
         await bench.call(slow)
     assert bench.waits == [2.0]
 
+    slower = operation(rate=Rate(calls=1, seconds=int(PATIENCE) + 1), id="slower")
+    await bench.call(slower)
     with pytest.raises(ProviderBusy):
-        for _call in range(3):
-            await bench.call(operation(rate=Rate(calls=1, seconds=int(PATIENCE) + 1), id="slower"))
+        await bench.call(slower)
 
 
 async def test_a_refused_token_is_renewed_once_and_the_call_repeated(bench: Bench) -> None:
@@ -220,14 +243,15 @@ async def test_a_refused_token_is_renewed_once_and_the_call_repeated(bench: Benc
 
 async def test_a_token_somebody_else_just_renewed_is_used_without_another_refresh(bench: Bench) -> None:
     bench.server.answers = [Json(status=401), Json(value={"ok": True})]
-    given = bench.keeper.token
+    given = bench.keeper.usable
 
-    async def changes_after_the_first(*about: Any, **more: Any) -> Secret:
-        token = await given(*about, **more)
-        bench.keeper.current = FRESH
-        return token
+    async def renewed_meanwhile(*about: Any, **more: Any) -> Usable:
+        found = await given(*about, **more)
+        if more.get("stale") is None:
+            bench.keeper.rotate()
+        return found
 
-    bench.keeper.token = changes_after_the_first  # type: ignore[method-assign]
+    bench.keeper.usable = renewed_meanwhile  # type: ignore[method-assign]
     await bench.call()
 
     assert bench.keeper.refreshes == 0

@@ -140,11 +140,11 @@ def test_a_token_hidden_in_json_escapes_is_found_too() -> None:
 
 
 async def test_nothing_of_the_broker_can_be_pickled_with_a_token_in_it(bench: Bench) -> None:
-    token = await bench.keeper.token(bench.account)
+    found = await bench.keeper.usable(bench.account.org, bench.account.connection, decision=bench.decision)
 
     with pytest.raises(TypeError):
-        pickle.dumps(token)
-    assert clean(repr(token) + f"{token}" + repr(bench.broker) + repr(bench.account))
+        pickle.dumps(found)
+    assert clean(repr(found) + repr(found.tokens) + f"{found.tokens.access_token}" + repr(bench.broker))
 
 
 async def test_the_busy_error_has_no_trace_of_the_wire(bench: Bench) -> None:
