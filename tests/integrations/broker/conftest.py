@@ -23,7 +23,7 @@ from integrations.oauth.tokens import TokenSet
 from joule.kernel.errors import JouleError
 from joule.kernel.ids import DecisionId, OrgId, new_id
 from tests.support.clock import StoppedClock
-from tests.support.provider_server import Json, ProviderServer
+from tests.support.provider_server import Answers, Json, ProviderServer, Silent
 
 
 class Names:
@@ -185,19 +185,29 @@ def provider_of(server: ProviderServer, **changes: Any) -> Provider:
 class Bench:
     """A broker, the account it calls for, and the time it spent waiting, which passes at once."""
 
-    def __init__(self, server: ProviderServer, clock: StoppedClock, *, seconds: float = 0.5) -> None:
+    def __init__(self, server: ProviderServer, clock: StoppedClock) -> None:
         self.server, self.clock = server, clock
         self.keeper = Keeper(tenant=f"127.0.0.1:{server.port}")
         self.waits: list[float] = []
-        self.network = Network(loopback=[server.endpoint], limits=Limits(seconds=seconds))
-        self.broker = Broker(
-            network=self.network, keeper=self.keeper, clock=clock, pause=self._pass, chance=lambda: 1.0
-        )
+        self.within(5.0)
         self.decision = DecisionId(new_id())
         self.account = Account(
             org=OrgId(new_id()),
             connection=new_id(),
         )
+
+    def within(self, seconds: float) -> None:
+        """From now on an answer has to be there in so many seconds."""
+        self.network = Network(loopback=[self.server.endpoint], limits=Limits(seconds=seconds))
+        self.broker = Broker(
+            network=self.network, keeper=self.keeper, clock=self.clock, pause=self._pass, chance=lambda: 1.0
+        )
+
+    def answers(self, *answers: Answers) -> None:
+        """What the provider says from now on. For one that is silent nobody waits long."""
+        self.server.answers = list(answers)
+        if any(isinstance(each, Silent) for each in answers):
+            self.within(0.4)
 
     async def _pass(self, seconds: float) -> None:
         self.waits.append(seconds)

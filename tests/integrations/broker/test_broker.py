@@ -33,7 +33,7 @@ BUSY = [Json(status=status) for status in (429, 500, 502, 503, 504)]
 
 
 async def test_the_token_goes_to_the_provider_and_the_answer_comes_back_without_it(bench: Bench) -> None:
-    bench.server.answers = [Json(value={"ok": True, "secret_note": "not asked for", "items": [{"name": "a", "x": 1}]})]
+    bench.answers(Json(value={"ok": True, "secret_note": "not asked for", "items": [{"name": "a", "x": 1}]}))
 
     reply = await bench.call()
 
@@ -128,7 +128,7 @@ async def test_arguments_that_do_not_fit_are_not_sent(bench: Bench) -> None:
 
 @pytest.mark.parametrize("answer", [*BUSY, Silent(), CutShort(), HangsUp()])
 async def test_reading_is_tried_again_after_a_passing_fault(bench: Bench, answer: Answers) -> None:
-    bench.server.answers = [answer, Json(value={"ok": True})]
+    bench.answers(answer, Json(value={"ok": True}))
 
     reply = await bench.call()
 
@@ -137,7 +137,7 @@ async def test_reading_is_tried_again_after_a_passing_fault(bench: Bench, answer
 
 
 async def test_reading_is_given_up_after_three_tries(bench: Bench) -> None:
-    bench.server.answers = [Json(status=503)]
+    bench.answers(Json(status=503))
 
     with pytest.raises(ProviderBusy):
         await bench.call()
@@ -161,7 +161,7 @@ async def test_reading_is_given_up_after_three_tries(bench: Bench) -> None:
     ],
 )
 async def test_what_must_not_happen_twice_is_sent_once(bench: Bench, answer: Answers, error: type[JouleError]) -> None:
-    bench.server.answers = [answer]
+    bench.answers(answer)
 
     with pytest.raises(error) as failed:
         await bench.call(sending())
@@ -182,7 +182,7 @@ async def test_what_never_left_is_known_not_to_have_happened(clock: StoppedClock
 
 
 async def test_a_provider_that_takes_a_key_is_asked_again_under_the_same_one(bench: Bench) -> None:
-    bench.server.answers = [HangsUp(), Json(value={"ok": True})]
+    bench.answers(HangsUp(), Json(value={"ok": True}))
 
     await bench.call(sending(idempotency="header:Idempotency-Key"))
 
@@ -193,14 +193,14 @@ async def test_a_provider_that_takes_a_key_is_asked_again_under_the_same_one(ben
 
 
 async def test_a_sending_under_a_key_that_is_never_answered_stays_unknown(bench: Bench) -> None:
-    bench.server.answers = [HangsUp(), Json(status=503)]
+    bench.answers(HangsUp(), Json(status=503))
 
     with pytest.raises(OutcomeUnknown):
         await bench.call(sending(idempotency="header:Idempotency-Key"))
 
 
 async def test_the_provider_says_how_long_to_wait(bench: Bench) -> None:
-    bench.server.answers = [Json(status=429, headers={"retry-after": "3"}), Json(value={"ok": True})]
+    bench.answers(Json(status=429, headers={"retry-after": "3"}), Json(value={"ok": True}))
 
     await bench.call()
 
@@ -208,7 +208,7 @@ async def test_the_provider_says_how_long_to_wait(bench: Bench) -> None:
 
 
 async def test_a_long_wait_is_the_callers_and_holds_back_the_next_call_too(bench: Bench) -> None:
-    bench.server.answers = [Json(status=429, headers={"retry-after": "60"})]
+    bench.answers(Json(status=429, headers={"retry-after": "60"}))
 
     for _again in range(2):
         with pytest.raises(ProviderBusy) as busy:
@@ -232,7 +232,7 @@ async def test_one_connection_is_asked_no_faster_than_its_provider_allows(bench:
 
 
 async def test_a_refused_token_is_renewed_once_and_the_call_repeated(bench: Bench) -> None:
-    bench.server.answers = [Json(status=401), Json(value={"ok": True})]
+    bench.answers(Json(status=401), Json(value={"ok": True}))
 
     await bench.call(sending())
 
@@ -242,7 +242,7 @@ async def test_a_refused_token_is_renewed_once_and_the_call_repeated(bench: Benc
 
 
 async def test_a_token_somebody_else_just_renewed_is_used_without_another_refresh(bench: Bench) -> None:
-    bench.server.answers = [Json(status=401), Json(value={"ok": True})]
+    bench.answers(Json(status=401), Json(value={"ok": True}))
     given = bench.keeper.usable
 
     async def renewed_meanwhile(*about: Any, **more: Any) -> Usable:
@@ -259,7 +259,7 @@ async def test_a_token_somebody_else_just_renewed_is_used_without_another_refres
 
 
 async def test_a_token_refused_again_means_consent_is_over(bench: Bench) -> None:
-    bench.server.answers = [Json(status=401)]
+    bench.answers(Json(status=401))
 
     with pytest.raises(NeedsReconnecting):
         await bench.call()
@@ -268,7 +268,7 @@ async def test_a_token_refused_again_means_consent_is_over(bench: Bench) -> None
 
 
 async def test_a_revoke_between_two_tries_ends_the_call(bench: Bench) -> None:
-    bench.server.answers = [Json(status=503)]
+    bench.answers(Json(status=503))
     bench.keeper.refuses = [None, ConnectionRevoked("Acme")]
 
     with pytest.raises(ConnectionRevoked):
@@ -287,7 +287,7 @@ async def test_a_revoke_between_two_tries_ends_the_call(bench: Bench) -> None:
 async def test_a_403_for_lack_of_scope_names_the_permission(
     bench: Bench, challenge: str, scopes: tuple[str, ...]
 ) -> None:
-    bench.server.answers = [Json(status=403, headers={"www-authenticate": challenge})]
+    bench.answers(Json(status=403, headers={"www-authenticate": challenge}))
 
     with pytest.raises(ScopeMissing) as missing:
         await bench.call()
@@ -311,7 +311,7 @@ async def test_a_403_for_lack_of_scope_names_the_permission(
 async def test_an_odd_provider_is_judged_by_its_own_rules(
     bench: Bench, answer: Answers, error: type[JouleError]
 ) -> None:
-    bench.server.answers = [answer]
+    bench.answers(answer)
     rules = ErrorRules(
         ok="ok", code="error", meanings={"ratelimited": "busy", "missing_scope": "scope", "token_revoked": "reconnect"}
     )
@@ -324,7 +324,7 @@ async def test_an_odd_provider_is_judged_by_its_own_rules(
 
 
 async def test_the_next_page_is_handed_on(bench: Bench) -> None:
-    bench.server.answers = [Json(value={"ok": True, "next": "cursor-2"})]
+    bench.answers(Json(value={"ok": True, "next": "cursor-2"}))
 
     reply = await bench.call(operation(paging=Paging(kind="cursor", argument="cursor", next="next")))
 

@@ -72,7 +72,7 @@ def clean(text: str) -> bool:
 @pytest.mark.parametrize("answer", FAULTS, ids=lambda each: type(each).__name__)
 @pytest.mark.parametrize("asked", [operation(), sending()], ids=["reading", "sending"])
 async def test_no_failure_shows_the_token(bench: Bench, heard: io.StringIO, answer: Answers, asked: object) -> None:
-    bench.server.answers = [answer]
+    bench.answers(answer)
 
     with pytest.raises(JouleError) as failed:
         await bench.call(asked)  # type: ignore[arg-type]
@@ -84,7 +84,7 @@ async def test_no_failure_shows_the_token(bench: Bench, heard: io.StringIO, answ
 
 
 async def test_a_call_that_is_cancelled_shows_no_token(bench: Bench, heard: io.StringIO) -> None:
-    bench.server.answers = [Silent()]
+    bench.answers(Silent())
     going = asyncio.create_task(bench.call())
     while not bench.server.requests:
         await asyncio.sleep(0.01)
@@ -99,7 +99,7 @@ async def test_a_call_that_is_cancelled_shows_no_token(bench: Bench, heard: io.S
 
 
 async def test_a_deadline_of_the_caller_still_ends_a_call(bench: Bench) -> None:
-    bench.server.answers = [Silent()]
+    bench.answers(Silent())
 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
@@ -115,7 +115,7 @@ async def test_a_client_library_error_by_itself_would_show_it() -> None:
 
 
 async def test_a_token_the_provider_repeats_is_taken_out(bench: Bench, heard: io.StringIO) -> None:
-    bench.server.answers = [Echo()]
+    bench.answers(Echo())
 
     reply = await bench.call()
 
@@ -148,7 +148,7 @@ async def test_nothing_of_the_broker_can_be_pickled_with_a_token_in_it(bench: Be
 
 
 async def test_the_busy_error_has_no_trace_of_the_wire(bench: Bench) -> None:
-    bench.server.answers = [Silent()]
+    bench.answers(Silent())
 
     with pytest.raises(ProviderBusy) as busy:
         await bench.call()
