@@ -87,7 +87,7 @@ def build(texts: Mapping[str, str]) -> Catalogue:
     return Catalogue(providers=frozen(providers), version=digest.hexdigest()[:16])
 
 
-class _Reader(yaml.SafeLoader):
+class _Reader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """Plain YAML in which no key may stand twice."""
 
 
