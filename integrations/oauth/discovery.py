@@ -75,7 +75,7 @@ class Discovery:
         return fresh
 
     async def _fetched(self, provider: Provider) -> Answer:
-        for url in well_known(provider.issuer or ""):
+        for url in well_known(checked_url(provider, provider.issuer)):
             answer = await published(provider.title, checked_url(provider, url), http=self._http, clock=self._clock)
             if answer.status == 200 and answer.body is not None:
                 return answer

@@ -8,10 +8,12 @@ held at WARNING: they would write whole URLs, and with them codes.
 import asyncio
 import json
 import logging
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -65,6 +67,12 @@ def hush() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates to trust, read once: reading them takes longer than a request."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
 def client_settings(policy: HttpPolicy) -> dict[str, Any]:
     """The keyword arguments every HTTP client of this package is made with."""
     settings: dict[str, Any] = {
@@ -73,8 +81,8 @@ def client_settings(policy: HttpPolicy) -> dict[str, Any]:
         "timeout": httpx2.Timeout(policy.deadline_seconds),
     }
     if policy.transport is not None:
-        settings["transport"] = _Lent(policy.transport)
-    return settings
+        return {**settings, "transport": _Lent(policy.transport)}
+    return {**settings, "verify": _trusted()}
 
 
 async def ask(
