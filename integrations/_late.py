@@ -8,7 +8,7 @@ from uuid import UUID
 
 from integrations._columns import REVOKED_TOKENS, TENANT
 from integrations._ends import is_settled, words_of
-from integrations.grants import Endpoint
+from integrations.grants import Opening
 from integrations.oauth.wire import TokenSet
 from integrations.tables import RevocationRow
 from joule.database.engine import Database
@@ -29,7 +29,7 @@ class Late:
         org: OrgId,
         grant: UUID,
         provider: str,
-        endpoint: Endpoint,
+        opening: Opening,
         tokens: TokenSet,
         *,
         decision: DecisionId,
@@ -38,7 +38,7 @@ class Late:
     ) -> None:
         """Have `tokens` revoked, now or by the job that follows."""
         try:
-            outcomes = words_of(await endpoint.revoke(tokens))
+            outcomes = words_of(await (await opening()).revoke(tokens))
         except JouleError:
             outcomes = ()
         settled = is_settled(outcomes)

@@ -20,6 +20,7 @@ from integrations.results import (
     Connected,
     Connections,
     ConsentPage,
+    ExtraSecretGiven,
     ProviderTold,
     Refreshed,
     Revoked,
@@ -35,7 +36,7 @@ from joule.kernel.label import Purpose
 class SetProviderClient(Action[ClientSet]):
     """Say who Joule is at a provider: the client id and secret of the app an admin registered there.
 
-    An empty `client_id` forgets what was set. With `keep_former` the former secret is tried when the new one is
+    An empty `client_id` forgets what was set. `extra` are the further secrets the catalogue names, if any. With `keep_former` the former secret is tried when the new one is
     refused, so that a secret can be replaced without a gap.
     """
 
@@ -46,6 +47,7 @@ class SetProviderClient(Action[ClientSet]):
     provider: str
     client_id: str
     client_secret: Secret | None = content(default=None)  # noqa: RUF009 - a field
+    extra: tuple[ExtraSecretGiven, ...] = content(default=())
     keep_former: bool = False
 
 

@@ -6,7 +6,7 @@ back does not open; whoever can put back the whole row, number included, is not 
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -39,9 +39,12 @@ class Endpoint(Protocol):
 class Endpoints(Protocol):
     """Finds the endpoints a grant belongs to."""
 
-    async def of(self, session: AsyncSession, org: OrgId, provider: str, *, tenant: str | None) -> Endpoint:
-        """Raises `NoClient` when nobody has registered Joule there. Speaks with nobody outside."""
+    async def of(self, session: AsyncSession, org: OrgId, provider: str, *, tenant: str | None) -> "Opening":
+        """Reads what is needed and speaks with nobody outside. Raises `NoClient` when Joule is not registered there."""
         ...
+
+
+Opening = Callable[[], Awaitable[Endpoint]]  # called once no transaction is open: it may have to ask outside
 
 
 @dataclass(frozen=True, kw_only=True)

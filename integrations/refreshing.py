@@ -16,6 +16,7 @@ from typing import Literal
 from uuid import UUID
 
 from integrations import grants
+from integrations._ahead import put_off
 from integrations._late import Late
 from integrations.errors import (
     AnswerRefused,
@@ -25,8 +26,9 @@ from integrations.errors import (
     NeedsReconnecting,
     ProviderBusy,
 )
-from integrations.grants import Endpoint, Endpoints, Usable
+from integrations.grants import Endpoints, Opening, Usable
 from integrations.oauth.wire import TokenSet
+from integrations.results import Refreshed
 from integrations.tables import OAuthGrantRow
 from joule.database.engine import Database, WriteSession
 from joule.kernel.clock import Clock
@@ -50,7 +52,7 @@ class _Turn:
     seen: int
     provider: str
     tokens: TokenSet
-    endpoint: Endpoint
+    opening: Opening
     after_a_crash: bool
 
 
@@ -110,6 +112,19 @@ class Refreshing:
                 return found  # not renewed in good time, and still good
         raise ProviderBusy(grants.title_of(found.provider), reason="renewed_in_vain")
 
+    async def ahead(self, org: OrgId, grant: UUID, *, decision: DecisionId) -> Refreshed:
+        """Renew a grant ahead of need; put it off when nobody has used it and nothing lapses for that."""
+        now = self._clock.now()
+        async with self._database.write(org) as session:
+            row = await _locked(session, org, grant)
+            seen, later = row.generation, await put_off(session, row, now=now)
+            if later is not None:
+                row.due_at, row.decision_id = later, decision
+        if later is not None or row.due_at is None or row.due_at > now:
+            return Refreshed(grant=grant, generation=seen, changed=False)
+        await self.refresh(org, grant, seen=seen, decision=decision)
+        return Refreshed(grant=grant, generation=seen + 1, changed=True)
+
     async def refresh(self, org: OrgId, grant: UUID, *, seen: int, decision: DecisionId) -> None:
         """Have generation `seen` of a grant renewed, by whomever. Raises as `usable` does."""
         key = (org, grant)
@@ -161,6 +176,8 @@ class Refreshing:
         while True:
             async with self._database.write(org) as session:
                 turn = await self._take(session, org, grant, seen, decision)
+            if turn == "over":
+                raise NeedsReconnecting("the account")
             if turn != "wait":
                 return turn
             if loop.time() > until:
@@ -169,7 +186,7 @@ class Refreshing:
 
     async def _take(
         self, session: WriteSession, org: OrgId, grant: UUID, seen: int, decision: DecisionId
-    ) -> "_Turn | Literal['wait'] | None":
+    ) -> "_Turn | Literal['wait', 'over'] | None":
         now = self._clock.now()
         row = await _locked(session, org, grant)
         if row.generation != seen:
@@ -180,13 +197,14 @@ class Refreshing:
             left = (row.cooldown_until - now).total_seconds()
             raise ProviderBusy(grants.title_of(row.provider), reason="cooling_down", retry_after=left)
         if not row.can_refresh:
-            raise NeedsReconnecting(grants.title_of(row.provider))
+            row.status, row.problem, row.due_at, row.decision_id = "needs_reconnecting", "ran_out", None, decision
+            return "over"
         turn = _Turn(
             owner=new_id(),
             seen=seen,
             provider=row.provider,
             tokens=await grants.open_tokens(session, self._vault, org, row),
-            endpoint=await self._endpoints.of(
+            opening=await self._endpoints.of(
                 session, org, row.provider, tenant=await grants.tenant_of(session, self._vault, org, row)
             ),
             after_a_crash=row.attempt_at is not None,
@@ -200,7 +218,8 @@ class Refreshing:
     async def _ask(self, turn: _Turn) -> TokenSet:
         try:
             async with asyncio.timeout(self._deadline.total_seconds()):
-                return grants.carried(turn.tokens, await turn.endpoint.refresh(turn.tokens))
+                endpoint = await turn.opening()
+                return grants.carried(turn.tokens, await endpoint.refresh(turn.tokens))
         except TimeoutError:
             raise ProviderBusy(grants.title_of(turn.provider), reason="no_answer_in_time") from None
 
@@ -218,7 +237,7 @@ class Refreshing:
                     row.scope_source = "response"
                 row.decision_id = decision
         except ConnectionRevoked:
-            await self._late.end(org, grant, turn.provider, turn.endpoint, fresh, decision=decision)
+            await self._late.end(org, grant, turn.provider, turn.opening, fresh, decision=decision)
             raise
 
     async def _disbelieve(self, org: OrgId, grant: UUID, turn: _Turn, decision: DecisionId) -> None:

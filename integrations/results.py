@@ -17,6 +17,14 @@ class Secret(SecretStr):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExtraSecretGiven:
+    """A secret that every call to a provider carries besides the token, by its name in the catalogue."""
+
+    name: str
+    value: Secret
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClientSet:
     """Joule is now known at the provider as asked. `client` None: nothing is set any more."""
 

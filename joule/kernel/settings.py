@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 RetentionClass = Literal["1d", "7d", "30d", "90d", "1y", "7y"]
@@ -116,6 +116,41 @@ class TaskSettings(BaseSettings):
     ] = 30
 
 
+class IntegrationSettings(BaseSettings):
+    """Connected accounts."""
+
+    model_config = _section("JOULE_INTEGRATIONS_")
+
+    deadline_seconds: Annotated[
+        int, Field(ge=1, le=60, description="Longest time one exchange of tokens with a provider may take.")
+    ] = 10
+    lease_seconds: Annotated[
+        int,
+        Field(
+            ge=3, le=600, description="How long one process may be renewing a token; at least three times the deadline."
+        ),
+    ] = 30
+    upkeep_seconds: Annotated[
+        int,
+        Field(
+            ge=1, le=3600, description="How often tokens that are due are renewed and providers told of revocations."
+        ),
+    ] = 15
+    clients_file: Annotated[
+        Path | None,
+        Field(
+            description="JSON file (mode 0600) with the deployment's own OAuth apps; empty: each organisation's own."
+        ),
+    ] = None
+    demo: Annotated[bool, Field(description="Whether the labelled demonstration provider runs on loopback.")] = True
+
+    @model_validator(mode="after")
+    def _lease_outlasts_the_exchange(self) -> "IntegrationSettings":
+        if self.lease_seconds < 3 * self.deadline_seconds:
+            raise ValueError("lease_seconds must be at least three times deadline_seconds")
+        return self
+
+
 class WebSettings(BaseSettings):
     """The browser's side."""
 
@@ -158,6 +193,7 @@ class Settings(BaseSettings):
     llm: Annotated[ModelSettings, Field(default_factory=ModelSettings)]
     task: Annotated[TaskSettings, Field(default_factory=TaskSettings)]
     web: Annotated[WebSettings, Field(default_factory=WebSettings)]
+    integrations: Annotated[IntegrationSettings, Field(default_factory=IntegrationSettings)]
 
     @cached_property
     def key_file(self) -> Path:
