@@ -34,5 +34,4 @@ def _line(each: queries.ConnectionHealth) -> HealthLine:
         advice=advice,
         used_at=each.used_at,
         expires_at=each.expires_at,
-        failures=each.failures,
     )

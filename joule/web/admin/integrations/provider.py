@@ -12,7 +12,9 @@ from integrations import queries
 from integrations.actions import BeginConnection, SetProviderClient, SetProviderRule
 from integrations.catalogue.load import catalogue
 from integrations.catalogue.model import Provider
-from integrations.results import Secret
+from integrations.clients import relatives
+from integrations.results import ExtraSecretGiven, Secret
+from joule.database.engine import ReadSession
 from joule.identity.queries import SignedInPerson
 from joule.kernel.errors import Invalid, JouleError
 from joule.web import errors
@@ -51,14 +53,14 @@ async def page(
     person: Connector,
     provider: str,
     scope: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI makes a new one for each request
-    connection: UUID | None = None,
-    task: UUID | None = None,
+    connection: str = "",
+    task: str = "",
     return_to: str = "",
     done: str = "",
 ) -> Response:
     """The page. `scope`, `connection`, `task` and `return_to` come from where one more permission is needed."""
     known = catalogue().provider(provider)
-    choice = Choice(connection=str(connection or ""), task=str(task or ""), return_to=return_to[:500])
+    choice = Choice(connection=connection[:36], task=task[:36], return_to=return_to[:500])
     if scope:
         choice = await _more(web, person, known, scope, choice)
     return await _page(web, request, person, known, choice, message=_DONE.get(done, ""))
@@ -138,6 +140,8 @@ async def save_client(
     provider: str,
     client_id: Annotated[str, Form()],
     client_secret: Annotated[str, Form()] = "",
+    extra_name: Annotated[list[str], Form()] = [],  # noqa: B006 - FastAPI makes a new one for each request
+    extra_value: Annotated[list[str], Form()] = [],  # noqa: B006 - FastAPI makes a new one for each request
 ) -> Response:
     """Says who Joule is at the provider. The secret is sealed and never shown again."""
     known = catalogue().provider(provider)
@@ -148,6 +152,10 @@ async def save_client(
                 provider=known.id,
                 client_id=client_id.strip(),
                 client_secret=Secret(client_secret.strip()) if client_secret.strip() else None,
+                extra=tuple(
+                    ExtraSecretGiven(name=name, value=Secret(value.strip()))
+                    for name, value in zip(extra_name, extra_value, strict=False)
+                ),
             )
         )
     except JouleError as error:
@@ -181,6 +189,17 @@ async def save_rule(
     return RedirectResponse(f"/admin/integrations/{known.id}?done=rule#rule", status_code=303)
 
 
+async def _client(
+    web: Web, session: ReadSession, person: SignedInPerson, provider: Provider
+) -> queries.ClientView | None:
+    """The organisation's app at this provider, or at one of its family."""
+    for name in relatives(provider.id):
+        found = await queries.client(session, web.house.vault, person.org, name)
+        if found is not None:
+            return found
+    return None
+
+
 def redirect_uri(web: Web, request: Request, provider: Provider) -> str:
     """Where the provider sends the browser back to: one address for each provider, at the name people use."""
     base = web.settings.web.base_url or str(request.base_url)
@@ -208,7 +227,7 @@ async def _page(
         shell = await shell_of(web, session, person, at="/admin/integrations")
         connections = await queries.connections(session, web.house.vault, person.org)
         rule = await queries.rule(session, person.org, provider.id)
-        client = await queries.client(session, web.house.vault, person.org, provider.id)
+        client = await _client(web, session, person, provider)
         names = await showing.names_of(web, session, person.org)
     allowed = None if rule is None or rule.scopes is None else frozenset(rule.scopes)
     shown = ProviderPage(
@@ -240,6 +259,7 @@ async def _page(
             registers_at=wording.web_address(provider.registers_at),
             registers_words=provider.registers_words,
             wants_secret=provider.token_auth != "none",  # noqa: S105 - a word of the catalogue
+            extras=tuple((each.name, each.words) for each in provider.extra_secrets),
         ),
         tenant_words=provider.tenant_words if provider.per_tenant_host else "",
         tenant=choice.tenant,

@@ -86,7 +86,6 @@ REFUSALS: Mapping[str, Refusal] = {
 
 _KINDS: tuple[tuple[type[JouleError], str], ...] = (
     (ConsentDeclined, "declined"),
-    (ConsentUnusable, "unusable"),
     (CallbackRefused, "unusable"),
     (GrantDead, "unusable"),
     (RequestRefused, "refused"),
@@ -99,13 +98,14 @@ _KINDS: tuple[tuple[type[JouleError], str], ...] = (
     (NotAllowedHere, "forbidden"),
     (Refused, "forbidden"),
 )
+_REASONS = {"it was used before": "replay", "it took longer than ten minutes": "expired"}
 _STATUS = {"busy": 503, "forbidden": 403, "unexpected": 500}
 
 
 def why(error: JouleError) -> str:
     """The word for an error in an address; `unexpected` for whatever is not listed."""
-    if isinstance(error, ConsentUnusable) and error.reason in REFUSALS:
-        return error.reason
+    if isinstance(error, ConsentUnusable):
+        return _REASONS.get(error.reason, "unusable")
     if isinstance(error, ConsentDeclined) and error.error != "access_denied":
         return "refused"
     return next((word for kind, word in _KINDS if isinstance(error, kind)), "unexpected")

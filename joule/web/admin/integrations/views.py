@@ -207,4 +207,3 @@ class HealthLine:
     advice: str
     used_at: datetime | None
     expires_at: datetime | None
-    failures: int
