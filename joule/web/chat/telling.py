@@ -54,8 +54,9 @@ class _Text:
 class Telling:
     """One task as far as it has been told."""
 
-    def __init__(self, *, task: UUID, project: UUID, renderer: Renderer) -> None:
+    def __init__(self, *, task: UUID, project: UUID, thread: UUID, renderer: Renderer) -> None:
         self._task, self._project, self._renderer = task, project, renderer
+        self._back = f"/projects/{project}/threads/{thread}"
         self._parts: dict[str, _Text | Gathering] = {}  # by message or tool call, in the order they came
         self.stand: Stand | None = None  # None until the first run starts
         self.error: Mapping[str, Any] = {}
@@ -91,7 +92,11 @@ class Telling:
                 return self._grown(event)
             case ToolCallStartEvent():
                 self._parts[event.tool_call_id] = Gathering(
-                    key=_key(event.tool_call_id), tool=event.tool_call_name, project=self._project
+                    key=_key(event.tool_call_id),
+                    tool=event.tool_call_name,
+                    project=self._project,
+                    task=self._task,
+                    back=self._back,
                 )
             case ToolCallArgsEvent():
                 self._step(event.tool_call_id).arguments = json.loads(event.delta)
@@ -178,7 +183,7 @@ class Telling:
 _STANDS = {"success": Stand.DONE, "interrupt": Stand.WAITING, "cancelled": Stand.STOPPED}
 _ANNOUNCED = {
     Stand.RUNNING: "",
-    Stand.WAITING: "Joule asks for your approval.",
+    Stand.WAITING: "Joule waits for your answer.",
     Stand.DONE: "The answer is finished.",
     Stand.FAILED: "The task ended with an error.",
     Stand.STOPPED: "The answer was stopped.",
