@@ -52,7 +52,7 @@ class Standard:
         return answer
 
     def kept(self, provider: Provider, body: Mapping[str, Any]) -> dict[str, str]:
-        """What calls need later and is no secret."""
+        """What calls need later and is no secret; `account` is the name a person knows the account by."""
         return {}
 
     async def completed(self, line: Line, tokens: TokenSet) -> TokenSet:

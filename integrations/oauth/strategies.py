@@ -60,7 +60,8 @@ class Slack(Standard):
 
     def kept(self, provider: Provider, body: Mapping[str, Any]) -> dict[str, str]:
         team = body.get("team")
-        return _texts({"team": team.get("id") if isinstance(team, dict) else None})
+        known = team if isinstance(team, dict) else {}
+        return _texts({"team": known.get("id"), "account": known.get("name")})
 
 
 class Mailchimp(Standard):
@@ -68,18 +69,22 @@ class Mailchimp(Standard):
 
     async def completed(self, line: Line, tokens: TokenSet) -> TokenSet:
         answer = await line.get(line.provider.metadata_url or "", authorization=f"OAuth {tokens.access_token.reveal()}")
-        centre = without_error(line.provider, answer).get("dc")
+        body = without_error(line.provider, answer)
+        centre = body.get("dc")
         if not isinstance(centre, str) or not re.fullmatch(r"[a-z]{2,5}[0-9]{1,4}", centre):
             raise AnswerRefused(line.provider.title, reason="no_data_centre")
         tenant = checked_tenant(line.provider, f"{centre}.api.mailchimp.com")
-        return replace(tokens, extra=MappingProxyType({**tokens.extra, "tenant": tenant}))
+        named = _texts({"account": body.get("accountname")})
+        return replace(tokens, extra=MappingProxyType({**tokens.extra, **named, "tenant": tenant}))
 
 
 class Notion(Standard):
     """JSON bodies and no scopes; what may be seen is picked page by page."""
 
     def kept(self, provider: Provider, body: Mapping[str, Any]) -> dict[str, str]:
-        return _texts({"workspace": body.get("workspace_id"), "bot": body.get("bot_id")})
+        return _texts(
+            {"workspace": body.get("workspace_id"), "bot": body.get("bot_id"), "account": body.get("workspace_name")}
+        )
 
 
 class Shopify(Standard):

@@ -22,7 +22,7 @@ class TokenSet:
 
     `scopes` is None when the provider did not say (as requested, or to be asked for: see the catalogue's
     `granted_from`); an empty tuple means it said "none". `expires_at` None means unknown, or never where the catalogue
-    says so. `extra` holds what calls need and is no secret: `instance_url`, `api_endpoint`, `team`, `account`.
+    says so. `extra` holds what calls need and is no secret: `tenant` (the host that calls go to, checked), `account`, `team`.
     """
 
     access_token: Secret

@@ -122,8 +122,18 @@ class SlackLike(OddProvider):
     def minting(self) -> dict[str, Any]:
         tokens = {**self.tokens(), "scope": "channels:read,chat:write", "expires_in": 43200}
         if self.nested:
-            return {"ok": True, "team": {"id": "T1"}, "authed_user": {"id": "U1", "token_type": "user", **tokens}}
-        return {"ok": True, "team": {"id": "T1"}, "token_type": "bot", "authed_user": {"id": "U1"}, **tokens}
+            return {
+                "ok": True,
+                "team": {"id": "T1", "name": "Blue Bike"},
+                "authed_user": {"id": "U1", "token_type": "user", **tokens},
+            }
+        return {
+            "ok": True,
+            "team": {"id": "T1", "name": "Blue Bike"},
+            "token_type": "bot",
+            "authed_user": {"id": "U1"},
+            **tokens,
+        }
 
     def fails(self, error: str, status: int = 400) -> Json:
         own = {"invalid_grant": "invalid_code", "invalid_client": "bad_client_secret"}
@@ -203,7 +213,7 @@ class MailchimpLike(OddProvider):
     def at_metadata(self, asked: Asked) -> Json:
         if self.bearer(asked, "OAuth") not in self.alive:
             return Json(value={"error": "invalid_token"}, status=401)
-        return Json(value={"dc": self.centre, "login": {"email": "canary words"}})
+        return Json(value={"dc": self.centre, "accountname": "Blue Bike", "login": {"email": "canary words"}})
 
 
 class NotionLike(OddProvider):
@@ -221,7 +231,7 @@ class NotionLike(OddProvider):
             "token_type": "bearer",
             "workspace_id": "w-1",
             "bot_id": "b-1",
-            "workspace_name": "Our",
+            "workspace_name": "Blue Bike",
         }
 
 

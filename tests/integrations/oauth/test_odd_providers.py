@@ -92,7 +92,7 @@ async def test_slack_s_token_is_taken_from_where_it_is(street: Street) -> None:
 
     for tokens in (team, person):
         assert tokens.scopes == ("channels:read", "chat:write")
-        assert dict(tokens.extra) == {"team": "T1"}
+        assert dict(tokens.extra) == {"team": "T1", "account": "Blue Bike"}
         assert tokens.refresh_token is not None
     assert team.access_token != person.access_token
 
@@ -196,7 +196,8 @@ async def test_mailchimp_s_token_never_ends_and_knows_its_data_centre(street: St
     tokens = await tokens_of(endpoint)
     chimp.centre = "us6.evil.com/"
 
-    assert (tokens.expires_at, tokens.scopes, dict(tokens.extra)) == (None, None, {"tenant": "us6.api.mailchimp.com"})
+    assert (tokens.expires_at, tokens.scopes) == (None, None)
+    assert dict(tokens.extra) == {"account": "Blue Bike", "tenant": "us6.api.mailchimp.com"}
     with pytest.raises(AnswerRefused, match="no_data_centre"):
         await tokens_of(endpoint, "code-2")
     with pytest.raises(GrantDead):
@@ -211,7 +212,7 @@ async def test_notion_is_spoken_to_in_json(street: Street) -> None:
     tokens = await endpoint.refresh(await tokens_of(endpoint))
     outcomes = await endpoint.revoke(tokens)
 
-    assert dict(tokens.extra) == {"workspace": "w-1", "bot": "b-1"}
+    assert dict(tokens.extra) == {"workspace": "w-1", "bot": "b-1", "account": "Blue Bike"}
     assert {each.outcome for each in outcomes} == {"revoked"}
     with pytest.raises(RequestRefused):
         await tokens_of(to_odd(notion, strategy="notion"), "code-2")  # as a form it does not work

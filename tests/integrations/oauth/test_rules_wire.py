@@ -9,6 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx2
 import pytest
 
+from integrations.broker.addresses import Hosts
+from integrations.broker.guard import Network
 from integrations.catalogue.model import Provider, Revocation
 from integrations.oauth.callback import is_verifier, read_callback
 from integrations.oauth.errors import (
@@ -372,3 +374,40 @@ def test_rule_30_a_shop_is_a_shop_and_nothing_else(name: str) -> None:
     assert shop("Acme-2.myshopify.com").token_url == "https://acme-2.myshopify.com/admin/oauth/access_token"
     with pytest.raises(HostRefused):
         shop(name)
+
+
+class Lies:
+    """A resolver that answers with these addresses, one after the other."""
+
+    def __init__(self, *addresses: str) -> None:
+        self._addresses = list(addresses)
+
+    async def addresses(self, host: str, port: int) -> tuple[str, ...]:
+        return (self._addresses.pop(0) if len(self._addresses) > 1 else self._addresses[0],)
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "127.0.0.1", "10.0.0.5", "::1", "::ffff:169.254.169.254"])
+async def test_rule_30_a_proper_name_that_leads_inside_is_refused_on_the_wire_too(address: str) -> None:
+    network = Network(resolver=Lies(address))
+    transport = network.transport(Hosts(exact=frozenset({"acme-2.myshopify.com"})), name="Shopify")
+    endpoint = TokenEndpoint(
+        provider=shop("acme-2.myshopify.com"),
+        client=ClientIdentity(client_id="c", client_secret=Secret("s")),
+        http=HttpPolicy(transport=transport),
+        clock=SystemClock(),
+    )
+
+    with pytest.raises(HostRefused, match="leads to"):
+        await endpoint.exchange(Secret("code"), new_verifier(), CALLBACK)
+    await network.close()
+
+
+async def test_rule_30_through_the_guard_a_proper_provider_is_reached(odd: OddProvider) -> None:
+    network = Network(loopback=[odd.server.endpoint])
+    transport = network.transport(Hosts(exact=frozenset({"127.0.0.1"}), loopback=True), name="Plain")
+
+    endpoint = to_odd(odd, http=HttpPolicy(transport=transport))
+    fresh = await endpoint.refresh(await tokens_of(endpoint))  # the transport is lent: it serves twice
+
+    assert fresh.access_token
+    await network.close()

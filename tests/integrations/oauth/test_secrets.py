@@ -5,6 +5,7 @@ import json
 import logging
 import pickle
 import traceback
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -25,12 +26,20 @@ TOKENS = TokenSet(
 
 
 @pytest.fixture
-def everything_said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """All loggers at DEBUG, as a careless operator would set them."""
+def everything_said(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """All loggers at DEBUG and without filters, as a careless operator would set them."""
     caplog.set_level(logging.DEBUG)
-    for name in ("httpx2", "httpcore2", "httpcore2.http11", "httpcore2.connection", "authlib"):
-        logging.getLogger(name).setLevel(logging.DEBUG)
-    return caplog
+    talkers = [
+        logging.getLogger(n) for n in ("httpx2", "httpcore2", "httpcore2.http11", "httpcore2.connection", "authlib")
+    ]
+    before = [(each, each.level, list(each.filters)) for each in talkers]
+    for each in talkers:
+        each.setLevel(logging.DEBUG)
+        each.filters.clear()
+    yield caplog
+    for each, level, filters in before:
+        each.setLevel(level)
+        each.filters[:] = filters
 
 
 @pytest.mark.parametrize("shown", [str, repr, "{}".format, "{0!r}".format, lambda value: f"{value}"])
