@@ -18,15 +18,19 @@ from joule.web.admin.integrations import showing, wording
 from joule.web.admin.integrations.views import ConnectionPage, RevokePage
 from joule.web.context import Web
 from joule.web.shell import shell_of
+from joule.web.wording import counted
 
 router = APIRouter(prefix="/admin/connections")
 
 _DONE = {"connected": "The account is connected.", "revoked": "The account is disconnected."}
+_KEPT = {"kept": "stay in Joule, as you chose.", "deleted": "were deleted, as you chose."}
 
 
 @router.get("/{connection}")
-async def page(web: Here, person: Connector, connection: UUID, done: str = "") -> Response:
-    """The page of one connection, also after its end."""
+async def page(
+    web: Here, person: Connector, connection: UUID, done: str = "", synced: str = "", count: int = 0
+) -> Response:
+    """The page of one connection, also after its end. `synced` and `count`: what became of how much that was synced."""
     async with web.house.database.read(person.org) as session:
         shell = await shell_of(web, session, person, at="/admin/integrations")
         view = await queries.connection(session, web.house.vault, person.org, connection)
@@ -57,7 +61,12 @@ async def page(web: Here, person: Connector, connection: UUID, done: str = "") -
         has_receipt=view.has_receipt,
     )
     return web.templates.page(
-        "integrations/connection.html", shell=shell, page=shown, message=_DONE.get(done, ""), advice="", kind="ok"
+        "integrations/connection.html",
+        shell=shell,
+        page=shown,
+        message=_DONE.get(done, ""),
+        advice=_synced(synced, count),
+        kind="ok",
     )
 
 
@@ -73,7 +82,7 @@ async def revoke(
 ) -> Response:
     """Disconnects. It is dead for every worker before this answers."""
     try:
-        await web.house.commands.perform(
+        done = await web.house.commands.perform(
             RevokeConnection(
                 principal=person.principal,
                 connection=connection,
@@ -85,7 +94,11 @@ async def revoke(
         raise
     except JouleError as error:
         return await _ask(web, person, connection, error=error)
-    return RedirectResponse(f"/admin/connections/{connection}?done=revoked", status_code=303)
+    count = done.found.files + done.found.items
+    became = "deleted" if synced == "delete" else "kept"
+    return RedirectResponse(
+        f"/admin/connections/{connection}?done=revoked&synced={became}&count={count}", status_code=303
+    )
 
 
 @router.get("/{connection}/receipt")
@@ -129,6 +142,14 @@ async def _ask(web: Web, person: SignedInPerson, connection: UUID, *, error: Jou
         advice=error.advice() if error else "",
         kind="no",
     )
+
+
+def _synced(became: str, count: int) -> str:
+    if became not in _KEPT:
+        return ""
+    if count <= 0:
+        return "Nothing was synced from it."
+    return f"{counted(count, 'file or item', 'files and items')} synced from it {_KEPT[became]}"
 
 
 def _shares(other: ConnectionView, view: ConnectionView) -> bool:
