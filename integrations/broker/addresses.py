@@ -54,6 +54,10 @@ class Hosts:
         return host in self.exact or any(re.fullmatch(pattern, host) for pattern in self.patterns)
 
 
+ANY_NAME = Hosts(patterns=(r"[a-z0-9.-]{1,253}",), loopback=True)
+"""For who checks names elsewhere (`integrations.oauth.hosts`): addresses are judged, and loopback stays with the network."""
+
+
 def is_name(host: str) -> bool:
     """Whether it is a plain host name in lower case, with a dot and no number in its last place.
 
