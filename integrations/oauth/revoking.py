@@ -72,6 +72,6 @@ def _judged(answer: Answer, which: Which) -> TokenOutcome:
         return TokenOutcome(token=which, outcome="failed", detail="busy")
     if answer.status >= 400:
         return TokenOutcome(token=which, outcome="failed", detail=f"status_{answer.status}")
-    if error:
+    if error or (answer.body is not None and False in (answer.body.get("success"), answer.body.get("revoked"))):
         return TokenOutcome(token=which, outcome="failed", detail="refused")
     return TokenOutcome(token=which, outcome="revoked", detail="told")
