@@ -192,7 +192,7 @@ class Broker:
             raise NeedsReconnecting(title)
         if meaning == "scope":
             scopes = one.scopes_named(outcome)
-            raise ScopeMissing(title, scopes, connection=str(one.account.connection))
+            raise ScopeMissing(one.provider.id, scopes, connection=str(one.account.connection), title=title)
         if 200 <= outcome.status < 300 and not outcome.readable:
             raise AnswerRefused(title, reason="it is not JSON")
         raise ProviderRefused(
@@ -208,4 +208,4 @@ def _check(account: Account, provider: Provider, operation: Operation, found: Us
         raise ReadOnlyConnection(provider.title)
     lacks = implied.missing(provider, operation, found.granted)
     if lacks:
-        raise ScopeMissing(provider.title, lacks, connection=str(account.connection))
+        raise ScopeMissing(provider.id, lacks, connection=str(account.connection), title=provider.title)

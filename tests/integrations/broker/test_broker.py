@@ -293,6 +293,7 @@ async def test_a_403_for_lack_of_scope_names_the_permission(
         await bench.call()
 
     assert missing.value.scopes == scopes
+    assert missing.value.provider == "acme"
 
 
 @pytest.mark.parametrize(
