@@ -16,7 +16,7 @@ from integrations._late import Late
 from integrations.actions import BeginConnection, FinishConnection
 from integrations.catalogue import implied
 from integrations.catalogue.load import catalogue
-from integrations.catalogue.model import Scope
+from integrations.catalogue.model import Provider, Scope
 from integrations.endpoints import ConsentOpening, ProviderEndpoints
 from integrations.errors import ConnectionRevoked, ConsentDeclined, ConsentUnusable, NotAllowedHere
 from integrations.oauth.callback import new_state, new_verifier
@@ -46,6 +46,7 @@ class Consenting:
     clock: Clock
     endpoints: ProviderEndpoints
     late: Late
+    demo_host: str | None  # where the demonstration listens; None: it does not
 
     async def begin(self, action: BeginConnection, *, decision: DecisionId) -> ConsentPage:
         """Where to send the browser. Raises `NotAllowedHere`, `NoClient`, `HostRefused`, `Invalid` or what the wire raises."""
@@ -85,7 +86,7 @@ class Consenting:
         except RequestRefused as problem:
             raise ConsentDeclined(grants.title_of(wanted.provider), problem.error) from None
         tokens = await endpoint.exchange(code, verifier, wanted.redirect_uri)
-        tenant = wanted.tenant or tokens.extra.get("tenant")
+        tenant = tokens.extra.get("tenant") or wanted.tenant  # where calls go, which may not be where consent is
         grant = None
         try:
             told, source = await _scopes_of(endpoint, tokens)
@@ -142,11 +143,22 @@ class Consenting:
             products=products,
             scopes=tuple(scopes),
             read_only=action.read_only,
-            tenant=None if action.tenant_host is None else checked_tenant(provider, action.tenant_host),
+            tenant=self._tenant(provider, action.tenant_host),
             return_to=pending.checked_return(action.return_to),
             connection=action.connection,
             task=action.task,
         )
+
+    def _tenant(self, provider: Provider, asked: str | None) -> str | None:
+        if provider.demo:
+            if self.demo_host is None:
+                raise Invalid(
+                    "the demonstration is not running", advice="Set JOULE_INTEGRATIONS_DEMO_PORT and restart."
+                )
+            asked = self.demo_host  # and nothing else on this machine
+        if asked is None and provider.per_tenant_host is not None and "{tenant}" in (provider.token_url or ""):
+            raise Invalid(f"{provider.title} needs to know which account's address", advice=provider.tenant_words)
+        return None if asked is None else checked_tenant(provider, asked)
 
     async def _asked_before(
         self, session: AsyncSession, action: BeginConnection, products: tuple[str, ...]

@@ -60,12 +60,15 @@ class IntegrationsHandler:
         refreshing: Refreshing,
         broker: Broker,
         synced: SyncedContent,
+        demo_host: str | None = None,
     ) -> None:
         self._admission = admission
         self._vault, self._clock = vault, clock
         self._refreshing = refreshing
         late = Late(database=database, vault=vault, clock=clock)
-        self._consenting = Consenting(database=database, vault=vault, clock=clock, endpoints=endpoints, late=late)
+        self._consenting = Consenting(
+            database=database, vault=vault, clock=clock, endpoints=endpoints, late=late, demo_host=demo_host
+        )
         self._revoking = Revoking(database=database, vault=vault, clock=clock, endpoints=endpoints, synced=synced)
         self._calling = Calling(database=database, vault=vault, clock=clock, clients=clients, broker=broker)
 

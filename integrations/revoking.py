@@ -149,19 +149,25 @@ class Revoking:
     async def tell(self, action: TellProvider, *, decision: DecisionId, task: TaskId) -> ProviderTold:
         """Tell the provider once more, if there is still something to tell. Never raises for what the provider does."""
         org = action.principal.org
-        tokens, provider, tenant, words = await self._turn(org, action.revocation, decision)
+        by_hand = action.principal.person is not None
+        turn = await self._turn(org, action.revocation, decision, by_hand=by_hand)
+        if isinstance(turn, ProviderTold):
+            return turn
+        tokens, provider, tenant, words = turn
         if tokens is not None:
             words = await self._told(org, provider, tenant, tokens, words)
         return await self._write_down(org, action.revocation, words, decision=decision, task=task)
 
     async def _turn(
-        self, org: OrgId, revocation: UUID, decision: DecisionId
-    ) -> tuple[TokenSet | None, str, str | None, tuple[str, ...]]:
+        self, org: OrgId, revocation: UUID, decision: DecisionId, *, by_hand: bool
+    ) -> tuple[TokenSet | None, str, str | None, tuple[str, ...]] | ProviderTold:
         async with self.database.write(org) as session:
             row = await session.get(RevocationRow, (org, revocation), with_for_update=True)
             if row is None:
                 raise NotFound("revocation")
-            if row.state != "pending" or row.tokens is None:
+            if row.state != "pending" or (row.next_at > self.clock.now() and not by_hand):  # ended, or another's turn
+                return ProviderTold(revocation=row.id, state=row.state, tokens=ends_of(row.outcomes))
+            if row.tokens is None:
                 return None, row.provider, None, tuple(row.outcomes)
             row.attempts, row.next_at, row.decision_id = row.attempts + 1, self.clock.now() + TURN, decision
             ring = await self.vault.keyring(session, org, _subject(revocation))

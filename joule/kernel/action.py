@@ -67,7 +67,7 @@ class Action(Generic[R]):
         Of a `content` field only its length is told, so that no journal row holds a file or a prompt.
         """
         return {
-            each.name: {"length": len(value)} if each.metadata.get("content") else _json(value)
+            each.name: {"length": len(value or ())} if each.metadata.get("content") else _json(value)
             for each, value in self._asked()
         }
 

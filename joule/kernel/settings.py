@@ -142,7 +142,10 @@ class IntegrationSettings(BaseSettings):
             description="JSON file (mode 0600) with the deployment's own OAuth apps; empty: each organisation's own."
         ),
     ] = None
-    demo: Annotated[bool, Field(description="Whether the labelled demonstration provider runs on loopback.")] = True
+    demo_port: Annotated[
+        int,
+        Field(ge=0, le=65535, description="Port of the labelled demonstration provider on loopback; 0: there is none."),
+    ] = 8110
 
     @model_validator(mode="after")
     def _lease_outlasts_the_exchange(self) -> "IntegrationSettings":
