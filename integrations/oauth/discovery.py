@@ -1,7 +1,7 @@
 """Fetches what an authorization server publishes about itself (RFC 8414) and believes it only where it agrees with us.
 
 https, the issuer identical to the one asked, endpoints only on hosts the catalogue knows, no redirects. What was seen first
-is pinned: a later difference in an endpoint is refused until a person has accepted it.
+is pinned: an endpoint that has moved since, or a protection that has gone, is refused. New ones may come.
 """
 
 from collections.abc import Mapping
@@ -65,11 +65,11 @@ class Discovery:
             raise DiscoveryRefused(provider.title, reason="it has no published settings")
         held = self._kept.get(provider.issuer)
         now = self._clock.now()
-        if held is not None and now - held[0] < KEPT and pinned in (None, held[1]):
+        if held is not None and now - held[0] < KEPT and (pinned is None or not weakened(pinned, held[1])):
             return held[1]
         fresh = read_metadata(provider, (await self._fetched(provider)).body or {})
         known = pinned or (held[1] if held is not None else None)
-        if known is not None and known != fresh:
+        if known is not None and weakened(known, fresh):
             raise DiscoveryRefused(provider.title, reason="they have changed since they were accepted")
         self._kept[provider.issuer] = (now, fresh)
         return fresh
@@ -80,6 +80,21 @@ class Discovery:
             if answer.status == 200 and answer.body is not None:
                 return answer
         raise DiscoveryRefused(provider.title, reason="they are not where they should be")
+
+
+def weakened(known: ServerMetadata, fresh: ServerMetadata) -> bool:
+    """True if an endpoint has moved or gone, or a protection there was is there no more."""
+    moved = any(
+        (was := getattr(known, field.name)) is not None and getattr(fresh, field.name) != was
+        for field in fields(ServerMetadata)
+        if field.name == "issuer" or field.name.endswith("_endpoint")
+    )
+    dropped = (
+        ("S256" in known.pkce_methods and "S256" not in fresh.pkce_methods)
+        or (known.names_itself_in_callback and not fresh.names_itself_in_callback)
+        or (known.requires_pushed_requests and not fresh.requires_pushed_requests)
+    )
+    return moved or dropped
 
 
 def well_known(issuer: str) -> tuple[str, str]:

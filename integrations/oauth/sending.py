@@ -22,6 +22,7 @@ from integrations.oauth.errors import AnswerRefused, ProviderBusy
 from joule.kernel.clock import Clock
 
 TALKATIVE = ("httpx2", "httpcore2", "httpx", "httpcore", "authlib")
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "Joule"}
 LONGEST_WAIT = 86_400.0  # seconds a Retry-After may ask for
 
 
@@ -111,7 +112,7 @@ async def ask(
                 url,
                 params=list(query) or None,
                 content=content,
-                headers={"Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})},
+                headers={**HEADERS, **(headers or {})},
                 auth=auth,
                 follow_redirects=False,
             ) as response,

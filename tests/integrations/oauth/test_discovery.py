@@ -110,6 +110,33 @@ async def test_rule_23_what_was_seen_is_kept_an_hour_and_a_change_is_refused(odd
         await discovery.of(at(odd))
 
 
+@pytest.mark.parametrize(
+    "gone",
+    [
+        {"code_challenge_methods_supported": ["plain"]},
+        {"authorization_response_iss_parameter_supported": False},
+        {"require_pushed_authorization_requests": False},
+        {"revocation_endpoint": None},
+    ],
+)
+async def test_rule_23_a_protection_may_come_but_not_go(odd: OddProvider, gone: dict[str, Any]) -> None:
+    clock = StoppedClock()
+    discovery = Discovery(http=HttpPolicy(), clock=clock)
+    strong = {
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+        "require_pushed_authorization_requests": True,
+        "revocation_endpoint": f"{odd.base}/revoke",
+    }
+    odd.will(published(odd), published(odd, **strong), published(odd, **{**strong, **gone}))
+
+    for _ in range(2):
+        await discovery.of(at(odd))
+        clock.advance(timedelta(hours=2))
+    with pytest.raises(DiscoveryRefused, match="changed"):
+        await discovery.of(at(odd))
+
+
 async def test_rule_23_what_was_accepted_earlier_holds_for_a_new_process(odd: OddProvider) -> None:
     odd.will(published(odd))
     pinned = await Discovery(http=HttpPolicy(), clock=SystemClock()).of(at(odd))

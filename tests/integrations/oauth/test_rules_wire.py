@@ -20,6 +20,7 @@ from integrations.oauth.errors import (
     DiscoveryRefused,
     GrantDead,
     HostRefused,
+    ProviderBusy,
 )
 from integrations.oauth.hosts import for_tenant
 from integrations.oauth.wire import (
@@ -410,4 +411,13 @@ async def test_rule_30_through_the_guard_a_proper_provider_is_reached(odd: OddPr
     fresh = await endpoint.refresh(await tokens_of(endpoint))  # the transport is lent: it serves twice
 
     assert fresh.access_token
+    await network.close()
+
+
+async def test_rule_17_through_the_guard_nobody_listening_is_transient_too(odd: OddProvider) -> None:
+    network = Network(loopback=[("127.0.0.1", 1)])
+    transport = network.transport(Hosts(exact=frozenset({"127.0.0.1"}), loopback=True), name="Plain")
+
+    with pytest.raises(ProviderBusy):
+        await tokens_of(to_odd(odd, http=HttpPolicy(transport=transport), token_url="http://127.0.0.1:1/token"))
     await network.close()
