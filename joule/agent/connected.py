@@ -6,7 +6,7 @@ The schemas are the catalogue's; what is offered here is decided again, by the g
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from integrations.actions import DescribeConnections, kind_of
@@ -19,7 +19,7 @@ from joule.kernel.action import Action
 from joule.kernel.errors import ApprovalNeeded, NotFound, Refused
 from joule.llm.actions import canonical_json
 
-ACCOUNT = "account"  # the argument that says which of several accounts is meant
+ACCOUNT = "connected_account"  # the argument that says which of several accounts is meant
 LONGEST_NAME = 64  # of a tool, as model providers have it
 _NO_NAME = re.compile(r"[^a-z0-9_]+")
 
@@ -40,11 +40,14 @@ async def connected(bench: Bench) -> Connections | None:
 
 def tools_of(found: Connections | None) -> tuple[Tool, ...]:
     """One tool for each operation, however many accounts offer it: `<provider>_<operation>`."""
+    if found is None:
+        return ()
+    names = _account_names(found.connections)
     offered: dict[tuple[str, str], list[OfferedConnection]] = {}
-    for connection in found.connections if found else ():
+    for connection in found.connections:
         for operation in (*connection.operations, *connection.with_more_permission):
             offered.setdefault((connection.provider, operation), []).append(connection)
-    tools = (_tool(*named, accounts) for named, accounts in offered.items())
+    tools = (_tool(*named, {names[each]: each for each in accounts}) for named, accounts in offered.items())
     return tuple({each.name: each for each in tools if each is not None}.values())
 
 
@@ -77,24 +80,22 @@ def tool_name(provider: str, operation: str) -> str:
     return _NO_NAME.sub("_", f"{provider}_{operation}".lower())[:LONGEST_NAME]
 
 
-def _tool(provider: str, operation: str, accounts: Sequence[OfferedConnection]) -> Tool | None:
+def _tool(provider: str, operation: str, accounts: Mapping[str, OfferedConnection]) -> Tool | None:
     """None when this release does not know the operation: it cannot be described, so it is not offered."""
     try:
-        known = catalogue().operation(provider, operation)
+        title, known = catalogue().provider(provider).title, catalogue().operation(provider, operation)
     except NotFound:
         return None
-    names = _account_names(accounts)
-    chosen = {names[each]: each for each in accounts}
     return Tool(
         name=tool_name(provider, operation),
-        description=_described(known, accounts),
-        arguments=_schema(known, tuple(chosen)),
-        action=_asking(provider, known, chosen),
+        description=_described(title, known, accounts.values()),
+        arguments=_schema(known, tuple(accounts)),
+        action=_asking(provider, known, accounts),
     )
 
 
-def _described(operation: Operation, accounts: Sequence[OfferedConnection]) -> str:
-    words = f"{accounts[0].title}: {operation.title}. {operation.words}"
+def _described(title: str, operation: Operation, accounts: Iterable[OfferedConnection]) -> str:
+    words = f"{title}: {operation.title}. {operation.words}"
     if any(operation.id in each.operations for each in accounts):
         return words
     return f"{words} The account lacks a permission for it; calling it asks a person to give that."

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from joule.llm.providers.offline._accounts import AccountTool
+from joule.llm.providers.offline._accounts import ACCOUNT, AccountTool
 from joule.llm.providers.offline._phrases import QUOTED, bare
 from joule.llm.providers.offline._words import listed, stem, words
 
@@ -52,7 +52,7 @@ def filled(tool: AccountTool, order: str, *, looked_up: LookUp) -> Mapping[str, 
     texts = [*quoted, *([after.strip()] if after.strip() else [])]
     plain = re.sub(QUOTED, " ", head)
     found = {**_chosen(tool, plain), **_amounts(tool, plain)}
-    open_names = [each for each in tool.required if each not in found and each != "account"]
+    open_names = [each for each in tool.required if each not in found and each != ACCOUNT]
     for name in sorted(open_names, key=lambda each: each not in _TITLES):
         if name in _TITLES | _TEXTS:
             if texts:
@@ -65,7 +65,7 @@ def filled(tool: AccountTool, order: str, *, looked_up: LookUp) -> Mapping[str, 
 
 
 def _whole(tool: AccountTool, found: dict[str, Any], sought: list[str]) -> Mapping[str, Any]:
-    missing = [each for each in (*sought, *tool.required) if each not in found and each != "account"]
+    missing = [each for each in (*sought, *tool.required) if each not in found and each != ACCOUNT]
     if missing:
         raise Missing(tool, list(dict.fromkeys(missing)))
     return found
@@ -80,7 +80,7 @@ def _chosen(tool: AccountTool, said: str) -> dict[str, Any]:
     for name, about in tool.properties.items():
         choices = about.get("enum") or () if isinstance(about, dict) else ()
         fits = [each for each in choices if isinstance(each, str) and {stem(w) for w in words(each)} <= spoken]
-        if name != "account" and len(fits) == 1:
+        if name != ACCOUNT and len(fits) == 1:
             found[name] = fits[0]
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from joule.llm.providers.offline._account_orders import Missing, filled, narrowing
-from joule.llm.providers.offline._accounts import Account, AccountTool, tool_for
+from joule.llm.providers.offline._accounts import ACCOUNT, Account, AccountTool, tool_for
 from joule.llm.providers.offline._desk import Desk, Outcome, Want
 from joule.llm.providers.offline._reading import Finding
 from joule.llm.providers.offline._wishes import AskAccount, DoAtAccount
@@ -88,9 +88,9 @@ def _look_up(name: str, who: str, account: Account, desk: Desk) -> str | None:
 
 
 def _for(tool: AccountTool, account: Account, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    which = tool.properties.get("account")
+    which = tool.properties.get(ACCOUNT)
     offered = which.get("enum") or () if isinstance(which, dict) else ()
-    return {**arguments, "account": account.title} if account.title in offered else arguments
+    return {**arguments, ACCOUNT: account.title} if account.title in offered else arguments
 
 
 def _rows(found: Outcome) -> tuple[str, list[Mapping[str, Any]]]:

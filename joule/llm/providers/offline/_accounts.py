@@ -12,6 +12,7 @@ from typing import Any
 from joule.llm.actions import Message, ToolSpec
 from joule.llm.providers.offline._words import key_words, stem, words
 
+ACCOUNT = "connected_account"  # the argument that says which of several accounts is meant
 HEADING = "Connected accounts (data):"
 _READS = {"read", "list", "get", "search", "find", "query", "show", "report", "look", "view", "describe"}
 _IN_BRACKETS = re.compile(r"\s*\([^)]*\)")
@@ -67,7 +68,8 @@ def _read(line: str) -> Mapping[str, Any] | None:
 def _account(read: Mapping[str, Any], offered: Mapping[str, ToolSpec]) -> Account:
     title, provider = str(read["account"]), str(read.get("provider", ""))
     now, later = ([str(each) for each in read.get(key) or ()] for key in ("tools", "tools_that_need_a_permission"))
-    plain = [_IN_BRACKETS.sub("", title), title, provider.replace("_", " ")]
+    product, _, own = title.partition(": ")
+    plain = [_IN_BRACKETS.sub("", product), product, title, own, provider.replace("_", " ")]
     names = {" ".join(each.lower().split()) for each in plain if each.strip()}
     tools = [_tool(offered[each]) for each in (*now, *later) if each in offered]
     return Account(

@@ -4,6 +4,7 @@ Every answer ends in a redirect with a fragment of its own, so that neither a co
 a # stays in the address bar or in the history. What was wrong is said by a word of ours, never by the provider's.
 """
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -15,6 +16,7 @@ from integrations.catalogue.load import catalogue
 from integrations.oauth.errors import known_error
 from integrations.results import Secret
 from joule.kernel.errors import JouleError
+from joule.tasks.actions import ResumeAfterGrant
 from joule.web.access import Connector, Here
 from joule.web.admin.integrations.refusals import refusal, why
 
@@ -55,6 +57,8 @@ async def callback(
         )
     except JouleError as problem:
         return _refused(known.id, why(problem))
+    with suppress(JouleError):  # it is connected all the same; the card in the chat can be answered too
+        await web.house.commands.perform(ResumeAfterGrant(principal=person.principal, connections=made.connections))
     if made.return_to is not None:
         return RedirectResponse(f"{made.return_to}#main", status_code=303)
     return RedirectResponse(f"/admin/connections/{made.connection}?done=connected#main", status_code=303)
