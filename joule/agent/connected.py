@@ -19,6 +19,7 @@ from joule.kernel.action import Action
 from joule.kernel.errors import ApprovalNeeded, NotFound, Refused
 from joule.llm.actions import canonical_json
 
+ASKED_FOR_ACCOUNTS = "context/connections"  # the call of every task that asks which accounts there are
 ACCOUNT = "connected_account"  # the argument that says which of several accounts is meant
 LONGEST_NAME = 64  # of a tool, as model providers have it
 _NO_NAME = re.compile(r"[^a-z0-9_]+")
@@ -28,7 +29,7 @@ async def connected(bench: Bench) -> Connections | None:
     """Which accounts are connected, or None where the policies keep that from the agent. Joins what was read."""
     about: dict[str, Any] = {"principal": bench.principal, "project": bench.project, "label": bench.label}
     try:
-        found = await bench.gate.perform(DescribeConnections(**about), call="context/connections")
+        found = await bench.gate.perform(DescribeConnections(**about), call=ASKED_FOR_ACCOUNTS)
     except ApprovalNeeded:
         raise
     except Refused:
