@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,10 +57,8 @@ def running_peer() -> Iterator[Peer]:
         "publicKey": key.as_dict(private=False),
         "odd": {"id": ODD_ID, "secret": ODD_SECRET},
     }
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
     process = Popen(
-        ["node", "--no-warnings", "op.mjs", str(port)],
+        ["node", "--no-warnings", "op.mjs"],
         cwd=HERE,
         env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")},
         stdin=PIPE,

@@ -1,6 +1,7 @@
 // An authorization server by other people (panva's oidc-provider) for the tests to talk to, on loopback.
-// Usage: node op.mjs PORT. It says one JSON line on standard output once it listens.
+// Usage: node op.mjs <settings.json. It says one JSON line on standard output once it listens.
 // A person's sign-in and consent are played: every interaction is finished at once, as the query of /play says.
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { webcrypto } from 'node:crypto';
@@ -11,8 +12,10 @@ URL.parse ??= (text, base) => (URL.canParse(text, base) ? new URL(text, base) : 
 
 const { Provider } = await import('oidc-provider');
 
-const port = Number(process.argv[2]);
-const issuer = `http://127.0.0.1:${port}`;
+const server = createServer();
+server.listen(0, '127.0.0.1');
+await once(server, 'listening');
+const issuer = `http://127.0.0.1:${server.address().port}`;
 const settings = JSON.parse(readFileSync(0, 'utf8')); // { redirectUris, publicKey, odd }
 const played = { declines: [], refuses: false, accessSeconds: 3600 };
 
@@ -99,7 +102,7 @@ async function playPerson(request, response) {
   return provider.interactionFinished(request, response, { consent: { grantId } }, { mergeWithLastSubmission: true });
 }
 
-const server = createServer(async (request, response) => {
+server.on('request', async (request, response) => {
   const url = new URL(request.url, issuer);
   try {
     if (url.pathname === '/play') {
@@ -117,4 +120,4 @@ const server = createServer(async (request, response) => {
   }
 });
 
-server.listen(port, '127.0.0.1', () => console.log(JSON.stringify({ issuer: `http://127.0.0.1:${port}` })));
+console.log(JSON.stringify({ issuer }));
