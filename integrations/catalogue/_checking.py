@@ -47,8 +47,18 @@ def _of_provider(provider: Provider) -> Iterator[str]:
         yield "the example of a tenant's host does not match its own pattern"
     if provider.per_tenant_host and re.fullmatch(provider.per_tenant_host, "evil.example/x") is not None:
         yield "the pattern for a tenant's host lets anything by"
-    if provider.revocation.kind != "none" and provider.revocation.url is None:
-        yield "a revocation without an address"
+    for entry in provider.unverified:
+        field, _, part = entry.partition(":")[0].partition(".")
+        if not _is_there(provider, field, part):
+            yield f"it calls {field} unverified, which is not there"
+
+
+def _is_there(provider: Provider, field: str, part: str) -> bool:
+    if field in {"rate", "errors"}:  # said once for all operations
+        return not part
+    if field == "operations":
+        return not part or part in provider.operations
+    return hasattr(provider, field) and (not part or hasattr(getattr(provider, field), part))
 
 
 def _of_operation(provider: Provider, operation: Operation) -> Iterator[str]:

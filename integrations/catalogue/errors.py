@@ -68,7 +68,7 @@ class AnswerUnreadable(Invalid):
 class HostRefused(Refused):
     """A request would leave the hosts the catalogue allows. Nothing was sent."""
 
-    code = "integrations.host_refused"
+    code = "integrations.request_refused_host"
 
     def __init__(self, problem: str = "this host is not one of the provider's") -> None:
         super().__init__(

@@ -203,7 +203,7 @@ class Provider:
     """One provider, whole. `group` is its shelf in the catalogue; `family` names those whose consent is ONE grant.
 
     URLs may hold `{tenant}`. `demo` is True only for the labelled demonstration on loopback, which alone may speak http.
-    `unverified` lists fields that were not seen in a source and are shown as such.
+    `unverified` lists what was not seen in a source and is shown as such: `field`, `field.part` or `field: what of it`.
     """
 
     id: str
@@ -258,6 +258,11 @@ class Provider:
     def scheme(self) -> Literal["https", "http"]:
         """http for the demonstration on loopback, https for everybody else."""
         return "http" if self.demo else "https"
+
+    def is_unverified(self, field: str) -> bool:
+        """True if this field, a part of it, or the whole it is a part of was not seen in a source."""
+        named = [entry.partition(":")[0] for entry in self.unverified]
+        return any(name == field or name.startswith(f"{field}.") or field.startswith(f"{name}.") for name in named)
 
     @property
     def worst(self) -> Risk:

@@ -130,6 +130,16 @@ def test_what_was_not_seen_in_a_source_is_marked(provider: Provider) -> None:
     assert provider.demo or provider.unverified
 
 
+def test_a_part_that_is_not_verified_makes_the_whole_doubtful_and_the_other_way_round() -> None:
+    webflow, hubspot = catalogue().provider("webflow"), catalogue().provider("hubspot")
+
+    assert webflow.is_unverified("revocation.url")
+    assert webflow.is_unverified("revocation")
+    assert not webflow.is_unverified("revocation.kills")
+    assert hubspot.is_unverified("refresh.access_seconds")
+    assert not hubspot.is_unverified("authorization_url")
+
+
 def test_a_strategy_that_is_named_exists(provider: Provider) -> None:
     assert provider.strategy is None or provider.strategy in STRATEGIES
 
