@@ -32,7 +32,8 @@ async def page(web: Here, person: Connector, q: str = "") -> Response:
         provider: sum(each.provider == provider for each in live) for provider in {each.provider for each in live}
     }
     forbidden = {each.provider for each in rules if not each.allowed}
-    found = catalogue().search(q.strip()[:200])
+    has_demo = web.settings.integrations.demo_port > 0
+    found = tuple(each for each in catalogue().search(q.strip()[:200]) if has_demo or not each.demo)
     return web.templates.page(
         "integrations/catalogue.html",
         shell=shell,

@@ -10,6 +10,8 @@ from starlette.responses import RedirectResponse, Response
 
 from integrations import queries
 from integrations.actions import BeginConnection, SetProviderClient, SetProviderRule
+from integrations.catalogue import implied
+from integrations.catalogue.errors import ProviderUnknown
 from integrations.catalogue.load import catalogue
 from integrations.catalogue.model import Provider
 from integrations.clients import relatives
@@ -59,7 +61,7 @@ async def page(
     done: str = "",
 ) -> Response:
     """The page. `scope`, `connection`, `task` and `return_to` come from where one more permission is needed."""
-    known = catalogue().provider(provider)
+    known = provider_of(web, provider)
     choice = Choice(connection=connection[:36], task=task[:36], return_to=return_to[:500])
     if scope:
         choice = await _more(web, person, known, scope, choice)
@@ -97,17 +99,20 @@ async def connect(
     return_to: Annotated[str, Form()] = "",
 ) -> Response:
     """Begins a consent and sends the browser to the provider."""
-    known = catalogue().provider(provider)
+    known = provider_of(web, provider)
     choice = Choice(
         scopes=tuple(scope), mode=mode, tenant=tenant, connection=connection, task=task, return_to=return_to
     )
     only_reads = mode != "more"
+    asked = wording.for_reading(known, scope) if only_reads else tuple(scope)
     try:
+        if not implied.to_ask(known, asked):
+            raise Invalid("no permission was chosen", advice="Tick at least one of those below.")
         consent = await web.house.commands.perform(
             BeginConnection(
                 principal=person.principal,
                 provider=known.id,
-                scopes=wording.for_reading(known, scope) if only_reads else tuple(scope),
+                scopes=asked,
                 read_only=only_reads,
                 session=person.session,
                 redirect_uri=redirect_uri(web, request, known),
@@ -144,7 +149,7 @@ async def save_client(
     extra_value: Annotated[list[str], Form()] = [],  # noqa: B006 - FastAPI makes a new one for each request
 ) -> Response:
     """Says who Joule is at the provider. The secret is sealed and never shown again."""
-    known = catalogue().provider(provider)
+    known = provider_of(web, provider)
     try:
         await web.house.commands.perform(
             SetProviderClient(
@@ -173,7 +178,7 @@ async def save_rule(
     permitted: Annotated[list[str], Form()] = [],  # noqa: B006 - FastAPI makes a new one for each request
 ) -> Response:
     """Says what the organisation allows of the provider."""
-    known = catalogue().provider(provider)
+    known = provider_of(web, provider)
     every = {name for name, each in known.scopes.items() if not each.always}
     try:
         await web.house.commands.perform(
@@ -198,6 +203,22 @@ async def _client(
         if found is not None:
             return found
     return None
+
+
+def provider_of(web: Web, name: str) -> Provider:
+    """A provider that can be used here. Raises `ProviderUnknown`, also for a demonstration that does not run."""
+    found = catalogue().provider(name)
+    if found.demo and not web.settings.integrations.demo_port:
+        raise ProviderUnknown()
+    return found
+
+
+def _source(web: Web, provider: Provider, client: queries.ClientView | None) -> str:
+    if provider.demo:
+        return "builtin"
+    if client is not None:
+        return "organisation"
+    return "deployment" if web.own_apps & set(relatives(provider.id)) else ""
 
 
 def redirect_uri(web: Web, request: Request, provider: Provider) -> str:
@@ -253,7 +274,7 @@ async def _page(
             if each.provider == provider.id and not each.is_over
         ),
         client=ClientForm(
-            source="builtin" if provider.demo else "organisation" if client else "",
+            source=_source(web, provider, client),
             client_id=client.client_id if client else "",
             redirect_uri=redirect_uri(web, request, provider),
             registers_at=wording.web_address(provider.registers_at),
@@ -261,7 +282,7 @@ async def _page(
             wants_secret=provider.token_auth != "none",  # noqa: S105 - a word of the catalogue
             extras=tuple((each.name, each.words) for each in provider.extra_secrets),
         ),
-        tenant_words=provider.tenant_words if provider.per_tenant_host else "",
+        tenant_words=provider.tenant_words if provider.per_tenant_host and not provider.demo else "",
         tenant=choice.tenant,
         hidden=choice.carried(),
     )
