@@ -6,16 +6,11 @@ would take an attacker's token for the answer.
 
 import re
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
 
 from integrations.oauth.errors import CallbackRefused, RequestRefused
 from integrations.oauth.secret import Secret
 
 _VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
-_NEVER = frozenset({"access_token", "id_token", "token", "refresh_token", "response"})
-_READ = frozenset({"code", "auth_code", "state", "iss", "error"})
-LONGEST = 4096
 
 
 def new_state() -> Secret:
@@ -31,44 +26,6 @@ def new_verifier() -> Secret:
 def is_verifier(text: str) -> bool:
     """True for 43 to 128 characters of the alphabet of RFC 7636."""
     return _VERIFIER.fullmatch(text) is not None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Callback:
-    """The fields of a callback that mean something. The provider's `error_description` is not among them on purpose."""
-
-    state: Secret
-    code: Secret | None
-    issuer: str | None
-    error: str | None
-
-
-def read_callback(provider: str, fields: Iterable[tuple[str, str]]) -> Callback:
-    """The callback from its query fields as they came, duplicates included.
-
-    Refused: tokens in it (`response_type=code` was asked), a field that matters given twice or over-long, no state.
-    TikTok Ads calls the code `auth_code`.
-    """
-    found: dict[str, str] = {}
-    for name, value in fields:
-        if name in _NEVER:
-            raise CallbackRefused(provider, reason="a token was sent where a code was asked for")
-        if name not in _READ:
-            continue
-        if name in found:
-            raise CallbackRefused(provider, reason="a field was given twice")
-        if len(value) > LONGEST:
-            raise CallbackRefused(provider, reason="a field is too long")
-        found[name] = value
-    if not found.get("state"):
-        raise CallbackRefused(provider, reason="no state")
-    code = found.get("code") or found.get("auth_code")
-    return Callback(
-        state=Secret(found["state"]),
-        code=Secret(code) if code else None,
-        issuer=found.get("iss"),
-        error=found.get("error"),
-    )
 
 
 def checked_code(

@@ -1,6 +1,6 @@
 """What the rest of the room needs to speak OAuth with a provider."""
 
-from integrations.oauth.callback import Callback, new_state, new_verifier, read_callback
+from integrations.oauth.callback import new_state, new_verifier
 from integrations.oauth.discovery import Discovery, ServerMetadata
 from integrations.oauth.endpoint import TokenEndpoint
 from integrations.oauth.hosts import checked_tenant, for_tenant
@@ -10,7 +10,6 @@ from integrations.oauth.tokens import AuthorizationRequest, ClientIdentity, Intr
 
 __all__ = [
     "AuthorizationRequest",
-    "Callback",
     "ClientIdentity",
     "Discovery",
     "HttpPolicy",
@@ -24,5 +23,4 @@ __all__ = [
     "for_tenant",
     "new_state",
     "new_verifier",
-    "read_callback",
 ]

@@ -33,12 +33,14 @@ async def callback(
     provider: str,
     state: Annotated[str, Query()] = "",
     code: Annotated[str, Query()] = "",
+    auth_code: Annotated[str, Query()] = "",
     iss: Annotated[str, Query()] = "",
     error: Annotated[str, Query()] = "",
 ) -> Response:
     """Finishes what this browser began, or says why not."""
     known = catalogue().provider(provider)
-    given = (state, code, iss, error)
+    given = (state, code, auth_code, iss, error)
+    code = code or auth_code  # TikTok Ads calls it so
     if not state or not (code or error) or max(map(len, given)) > _LONGEST:
         return _refused(known.id, "incomplete")
     if len(request.query_params.multi_items()) != len(request.query_params):
