@@ -107,7 +107,9 @@ class OddProvider:
         if kind == "Basic":
             name, _, secret = base64.b64decode(pair).decode().partition(":")
             return unquote_plus(name) == CLIENT and unquote_plus(secret) in self.secrets
-        return given.get("client_id") == CLIENT and given.get("client_secret") in self.secrets
+        return (
+            CLIENT in (given.get("client_id"), given.get("client_key")) and given.get("client_secret") in self.secrets
+        )
 
     def bearer(self, asked: Asked, word: str = "Bearer") -> str:
         kind, _, token = asked.headers.get("authorization", "").partition(" ")

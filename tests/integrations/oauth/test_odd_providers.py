@@ -359,3 +359,15 @@ async def test_a_revocation_s_field_goes_by_the_name_the_provider_gave_it(street
     await endpoint.revoke(tokens)
 
     assert fields(odd.seen[-1])["access_token"] == tokens.access_token.reveal()
+
+
+async def test_a_client_known_by_another_name_is_named_so_everywhere(street: Street) -> None:
+    odd = await street.open(OddProvider())
+    endpoint = to_odd(odd, client_id_param="client_key", **POST)
+    url = endpoint.authorization_request(new_state(), new_verifier(), CALLBACK, ("ads.read",)).url
+
+    await endpoint.revoke(await endpoint.refresh(await tokens_of(endpoint)))
+
+    assert f"client_key={CLIENT}" in url
+    assert all(fields(each)["client_key"] == CLIENT and "client_id" not in fields(each) for each in odd.seen)
+    assert len(odd.seen) == 4
