@@ -95,8 +95,11 @@ def _rule(error: ValidationError) -> str:
     return words.get(str(error.validator), "it does not fit the operation's schema")
 
 
-def _full_match(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
-    if isinstance(instance, str) and not re.fullmatch(pattern, instance, re.ASCII):
+def _full_match(_validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    """What is too long is refused for that; no pattern is ever tried on it, so none can be made to take long."""
+    if not isinstance(instance, str) or len(instance) > schema.get("maxLength", len(instance)):
+        return
+    if not re.fullmatch(pattern, instance, re.ASCII):
         yield ValidationError("no match")
 
 

@@ -35,7 +35,7 @@ operations:
     method: GET
     host: api.bluebike.example
     path: /v1/cities/{city}/customers
-    query: {limit: '{limit}', after: '{page}', tag: '{tags}', since: 'day:{since}'}
+    query: {limit: '{limit}', after: '{page}', tag: '{tags}', labels: '{tags|csv}', since: 'day:{since}'}
     arguments:
       city: {type: string, maxLength: 100}
       limit: {type: integer, minimum: 1, maximum: 100, default: 25}

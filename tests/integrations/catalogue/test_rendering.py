@@ -1,6 +1,8 @@
 """No argument, however hostile, changes where a request goes or what shape it has."""
 
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from integrations.catalogue.arguments import checked
 from integrations.catalogue.errors import ArgumentsRefused, HostRefused
 from integrations.catalogue.load import catalogue
 from integrations.catalogue.model import Operation, Provider, frozen
@@ -166,8 +169,8 @@ def test_gaps_keep_their_type_and_what_is_not_given_is_left_out() -> None:
 
     assert note.json == {"note": {"text": '"}, "x": "', "pinned": True}}
     assert note.headers == {}
-    assert listing.query == (("limit", "25"), ("tag", "a"), ("tag", "b&c"))
-    assert listing.url.endswith("?limit=25&tag=a&tag=b%26c")
+    assert listing.query == (("limit", "25"), ("tag", "a"), ("tag", "b&c"), ("labels", "a,b&c"))
+    assert listing.url.endswith("?limit=25&tag=a&tag=b%26c&labels=a%2Cb%26c")
 
 
 @pytest.mark.parametrize("manager", ["1\nX-Evil: 1", "1\r\n", "é", "\x7f"])
@@ -207,6 +210,24 @@ def test_arguments_that_do_not_fit_are_refused_without_repeating_them(arguments:
 
     assert rule in str(refusal.value)
     assert "secret" not in str(refusal.value)
+
+
+def test_no_pattern_of_the_catalogue_can_be_made_to_take_long() -> None:
+    tried = 0
+    began = time.perf_counter()
+
+    for provider, operation, name in ARGUMENTS:
+        one = catalogue().operation(provider, operation)
+        rule = one.arguments["properties"][name]
+        if "pattern" not in rule:
+            continue
+        for text in ("a" * 60_000, "1" * 60_000, *(piece * (rule["maxLength"] - 1) + "!" for piece in "a1.-@/")):
+            with suppress(ArgumentsRefused):  # some of them fit
+                checked(one, {**one.example, name: text})
+            tried += 1
+
+    assert tried > 500
+    assert (time.perf_counter() - began) / tried < 0.05
 
 
 def test_a_whole_number_with_a_point_is_written_as_one() -> None:
