@@ -19,11 +19,12 @@ from joule.web.admin.integrations.views import ConnectionPage, RevokePage
 from joule.web.context import Web
 from joule.web.shell import shell_of
 from joule.web.wording import counted
+from memory import sourced
 
 router = APIRouter(prefix="/admin/connections")
 
 _DONE = {"connected": "The account is connected.", "revoked": "The account is disconnected."}
-_KEPT = {"kept": "stay in Joule, as you chose.", "deleted": "were deleted, as you chose."}
+_KEPT = {"there": "are in Joule.", "kept": "stay in Joule, as you chose.", "deleted": "were deleted, as you chose."}
 
 
 @router.get("/{connection}")
@@ -116,6 +117,7 @@ async def _ask(web: Web, person: SignedInPerson, connection: UUID, *, error: Jou
     async with web.house.database.read(person.org) as session:
         shell = await shell_of(web, session, person, at="/admin/integrations")
         every = await queries.connections(session, web.house.vault, person.org)
+        kept = await sourced.count(session, person.org, f"connection:{connection}")
     view = next((each for each in every if each.connection == connection), None)
     if view is None:
         raise NotFound("connection")
@@ -128,7 +130,7 @@ async def _ask(web: Web, person: SignedInPerson, connection: UUID, *, error: Jou
         account=showing.account(view),
         stops=showing.stops(provider, view.granted),
         shared_with=tuple(_shared(each) for each in every if _shares(each, view)),
-        synced="",
+        synced=_synced("there", kept.files + kept.items),
         at_provider=wording.revocable(provider.revocation),
         settings_url=wording.web_address(provider.settings_url),
         settings_words=provider.settings_words,

@@ -266,7 +266,7 @@ async def _page(
         splits=provider.splits_read_from_write,
         facts=wording.facts(provider),
         notes=provider.notes,
-        unverified=provider.unverified,
+        unverified=wording.doubts(provider),
         operations=wording.operations(provider, None),
         connections=tuple(
             showing.connection_line(each, names)

@@ -69,6 +69,7 @@ class OperationLine:
     kind: str
     tone: str
     needs: str = ""
+    unverified: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

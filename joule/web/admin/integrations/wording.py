@@ -29,6 +29,19 @@ _PKCE = {
     "off": "The provider does not take it: state and the bound browser protect the way back",
     "none": "The provider does not know it: state and the bound browser protect the way back",
 }
+_FIELDS = {
+    "revocation": "How it is revoked",
+    "refresh": "How tokens are renewed, and how long they live",
+    "token_life_words": "How long tokens live",
+    "settings_url": "Where Joule is removed in the provider's settings",
+    "registers_at": "Where an app is registered",
+    "scopes": "What the permissions allow",
+    "operations": "The operations",
+    "rate": "How many calls it allows",
+    "errors": "What its error codes mean",
+    "pkce": "Protection of the way back (PKCE)",
+    "granted_from": "How it says what was granted",
+}
 _ASSUMED = "The provider does not say what was granted, so Joule takes it that all it asked for was."
 _TOLD = {
     "response": "The provider says so when it connects.",
@@ -106,17 +119,13 @@ def facts(provider: Provider) -> tuple[Known, ...]:
             "Yes: what may only read cannot write."
             if provider.splits_read_from_write
             else "No: the provider gives one permission for both. Joule's own gate is the only limit on writing.",
-            ("scopes", "splits", "permission"),
+            ("splits_read_from_write",),
         ),
-        (
-            "How long tokens live",
-            provider.token_life_words,
-            ("refresh", "token_life", "access", "365", "rotating", "single-use"),
-        ),
-        ("Can it be revoked from here?", revocable(provider.revocation), ("revo", "auth.revoke")),
-        ("What revoking ends", provider.revocation.kills or "Not said by the provider.", ("revo", "auth.revoke")),
+        ("How long tokens live", provider.token_life_words, ("token_life_words", "refresh")),
+        ("Can it be revoked from here?", revocable(provider.revocation), ("revocation",)),
+        ("What revoking ends", provider.revocation.kills or "Not said by the provider.", ("revocation",)),
         ("Protection of the way back (PKCE)", _PKCE[provider.pkce], ("pkce",)),
-        ("How Joule learns what was granted", _TOLD[provider.granted_from], ("granted",)),
+        ("How Joule learns what was granted", _TOLD[provider.granted_from], ("granted_from",)),
     )
     known = tuple(
         Known(name=name, value=value, unverified=_is_unverified(provider, marks)) for name, value, marks in lines
@@ -128,13 +137,26 @@ def facts(provider: Provider) -> tuple[Known, ...]:
         value=provider.settings_words,
         href=web_address(provider.settings_url),
         link=f"Settings at {provider.title}",
-        unverified=_is_unverified(provider, ("settings",)),
+        unverified=_is_unverified(provider, ("settings_url", "settings_words")),
     )
     return (*known, removed)
 
 
-def _is_unverified(provider: Provider, marks: Iterable[str]) -> bool:
-    return any(each.casefold().startswith(mark) for each in provider.unverified for mark in marks)
+def _is_unverified(provider: Provider, fields: Iterable[str]) -> bool:
+    return any(provider.is_unverified(each) for each in fields)
+
+
+def doubts(provider: Provider) -> tuple[str, ...]:
+    """What was not seen in a source, in words."""
+    return tuple(_doubt(provider, *each.partition(":")[::2]) for each in provider.unverified)
+
+
+def _doubt(provider: Provider, field: str, what: str) -> str:
+    name, _, part = field.partition(".")
+    words = _FIELDS.get(name, name.replace("_", " ").capitalize())
+    if name == "operations" and part in provider.operations:
+        words = f"The operation “{provider.operations[part].title}”"
+    return f"{words}: {what.strip()}" if what else words
 
 
 def web_address(url: str) -> str:
@@ -165,6 +187,7 @@ def operations(provider: Provider, granted: Collection[str] | None) -> tuple[Ope
             words=each.words,
             kind=_KINDS[each.effect][0],
             tone=_KINDS[each.effect][1],
+            unverified=provider.is_unverified(f"operations.{each.id}"),
             needs="" if granted is None else ", ".join(implied.missing(provider, each, granted)),
         )
         for each in provider.operations.values()
