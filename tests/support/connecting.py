@@ -3,7 +3,7 @@
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +51,7 @@ class Shop:
                 connection=connection,
             )
         )
-        brought = await self._consented(page.url.get_secret_value(), set(refused))
+        brought = await self.consented(page.url.get_secret_value(), refused=set(refused))
         return await perform(
             FinishConnection(
                 principal=self.home.owner,
@@ -75,7 +75,8 @@ class Shop:
         """What was sent there."""
         return list(self.demo.state.customers.newsletters)
 
-    async def _consented(self, url: str, refused: set[str]) -> dict[str, str]:
+    async def consented(self, url: str, *, refused: Collection[str] = ()) -> dict[str, str]:
+        """What the browser brings back from the provider's page at `url`, where all but `refused` was ticked."""
         async with httpx2.AsyncClient(base_url=f"http://{self.address}", trust_env=False) as browser:
             page = (await browser.get(url)).text
             ticket = re.search(r'name="ticket" value="([^"]+)"', page)
