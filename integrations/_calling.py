@@ -60,11 +60,11 @@ class Calling:
         async with self.database.read(org) as session:
             found = await grants.standing(session, org, action.connection)
             rule = await rule_of(session, org, provider.id)
-            extra = await self.clients.further(session, org, provider.id)
+            extra = await self.clients.further(session, org, provider.id) if provider.extra_secrets else {}
         _check(found, provider, operation, rule)
         account = Account(org=org, connection=found.connection, epoch=found.epoch, extra=extra)
+        await self._note_use(org, found, decision)  # before it: nothing may fail once something was sent
         reply = await self.broker.call(account, provider, operation, arguments, decision=decision)
-        await self._note_use(org, action, decision)
         return Answer(data=reply.data, status=reply.status, next_page=reply.next_page, label=reply.label)
 
     async def describe(self, action: DescribeConnections) -> Connections:
@@ -83,11 +83,13 @@ class Calling:
             ),
         )
 
-    async def _note_use(self, org: OrgId, action: CallOperation, decision: DecisionId) -> None:
+    async def _note_use(self, org: OrgId, found: Standing, decision: DecisionId) -> None:
         now = self.clock.now()
+        if found.used_at is not None and now - found.used_at < NOTED_AT_MOST_EVERY:
+            return
         async with self.database.write(org) as session:
-            row = await session.get(ConnectionRow, (org, action.connection))
-            if row is not None and (row.used_at is None or now - row.used_at >= NOTED_AT_MOST_EVERY):
+            row = await session.get(ConnectionRow, (org, found.connection))
+            if row is not None:
                 row.used_at, row.decision_id = now, decision
 
 
@@ -106,14 +108,14 @@ def _check(found: Standing, provider: Provider, operation: Operation, rule: Rule
         raise OperationUnknown()
     if not rule.allowed:
         raise NotAllowedHere(provider.title)
-    if found.read_only and operation.effect != "read":
-        raise ReadOnlyConnection(provider.title)
     permitted = _permitted(provider, rule)
     if not implied.satisfied(provider, operation, permitted):
         raise NotAllowedHere(provider.title)
     if not implied.satisfied(provider, operation, found.granted):
         lacks = _lacking(provider, operation, found.granted, permitted)
         raise ScopeMissing(provider.id, lacks, connection=str(found.connection), title=provider.title)
+    if found.read_only and operation.effect != "read":
+        raise ReadOnlyConnection(provider.title)
     if not implied.satisfied(provider, operation, implied.closure(provider, found.granted) & permitted):
         raise NotAllowedHere(provider.title)
 
@@ -145,12 +147,13 @@ def _offered(view: ConnectionView, rule: Rule) -> OfferedConnection | None:
     now: list[str] = []
     later: list[str] = []
     for operation in provider.operations.values():
-        if view.read_only and operation.effect != "read":
-            continue
         if not implied.satisfied(provider, operation, permitted):
             continue
         within = implied.closure(provider, view.granted) & permitted
-        (now if implied.satisfied(provider, operation, within) else later).append(operation.id)
+        if not implied.satisfied(provider, operation, within):
+            later.append(operation.id)  # also for one that is read only: whoever gives the permission says so anew
+        elif operation.effect == "read" or not view.read_only:
+            now.append(operation.id)
     return OfferedConnection(
         connection=view.connection,
         provider=provider.id,

@@ -75,6 +75,7 @@ class Standing:
     epoch: int
     granted: tuple[str, ...]
     read_only: bool
+    used_at: datetime | None = None
 
 
 def subject(grant: UUID) -> str:
@@ -92,6 +93,7 @@ async def standing(session: AsyncSession, org: OrgId, connection: UUID) -> Stand
         epoch=row.epoch,
         granted=tuple(grant.granted),
         read_only=row.read_only,
+        used_at=row.used_at,
     )
 
 
