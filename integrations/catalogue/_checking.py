@@ -16,6 +16,7 @@ from integrations.catalogue.projecting import steps
 from integrations.catalogue.render import FILTERS, GAP, render
 from joule.kernel.errors import JouleError
 
+_PLAIN = re.compile(r"[A-Za-z0-9_().,:-]([A-Za-z0-9_().,:-]|%[0-9A-F]{2})*")
 _EFFECTS = {
     "read": {Risk.R0, Risk.R1, Risk.R1P},
     "write_draft": {Risk.R2},
@@ -127,8 +128,16 @@ def _template_problems(operation: Operation) -> Iterator[str]:
             embedded = gap.group(0) != template
             if embedded and gap.group(1) in properties and not _closed(properties[gap.group(1)]):
                 yield f"{gap.group(1)} stands inside a longer text but may hold anything"
-    used = [gap for text in _texts((operation.path, operation.query, operation.body, operation.headers))
-            for gap in GAP.finditer(text)]  # fmt: skip
+    for name, template in operation.structured.items():
+        if not _PLAIN.fullmatch(name + GAP.sub("", template)):
+            yield f"the structured parameter {name} holds what has no place in an address"
+        for gap in GAP.finditer(template):
+            if gap.group(1) in properties and not _closed(properties[gap.group(1)]):
+                yield f"{gap.group(1)} stands in a structured parameter but may hold anything"
+            if gap.group(1) not in required and "default" not in properties.get(gap.group(1), {}):
+                yield f"{gap.group(1)} stands in a structured parameter but may be left out"
+    everywhere = (operation.path, operation.query, operation.structured, operation.body, operation.headers)
+    used = [gap for text in _texts(everywhere) for gap in GAP.finditer(text)]
     if unknown := [gap.group(1) for gap in used if gap.group(1) not in {*properties, "each"}]:
         yield f"its template names {unknown[0]}, which is no argument"
     if unused := properties.keys() - {gap.group(1) for gap in used}:

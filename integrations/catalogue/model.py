@@ -157,7 +157,8 @@ class Operation:
     """One thing the agent may ask of a provider, as data. `render` makes the request, `projecting` trims the answer.
 
     `destinations` are the arguments that decide where something goes or whom it reaches; `amounts` those that decide
-    what it costs: both are security-relevant. `example` is a valid set of arguments.
+    what it costs: both are security-relevant. `structured` are query parameters in a notation of the provider's own, sent
+    as they stand, with closed arguments alone in their gaps. `example` is a valid set of arguments.
     """
 
     id: str
@@ -172,6 +173,7 @@ class Operation:
     effect: OperationEffect
     projection: tuple[str, ...]
     query: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    structured: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     paging: Paging | None = None

@@ -33,13 +33,15 @@ class OutgoingRequest:
     host: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
+    structured: tuple[tuple[str, str], ...] = ()  # encoded already
     headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     json: dict[str, Any] | None = None
 
     @property
     def url(self) -> str:
         """Scheme, host, encoded path and encoded query."""
-        query = urlencode(self.query, quote_via=quote, safe="")
+        plain = urlencode(self.query, quote_via=quote, safe="")
+        query = "&".join(filter(None, (plain, *(f"{name}={value}" for name, value in self.structured))))
         return f"{self.scheme}://{self.host}{self.path}" + (f"?{query}" if query else "")
 
 
@@ -54,6 +56,7 @@ def render(
         host=host_of(provider, operation.host, tenant_host),
         path=_path(operation.path, values),
         query=tuple(pair for name, template in operation.query.items() for pair in _pairs(name, template, values)),
+        structured=tuple((name, _structured(template, values)) for name, template in operation.structured.items()),
         headers=frozen({name: text for name, text in _headers(operation.headers, values).items() if text}),
         json=_body(operation, values),
     )
@@ -117,6 +120,18 @@ def _pairs(name: str, template: Any, values: Mapping[str, Any]) -> list[tuple[st
         return []
     several = filled if isinstance(filled, list) else [filled]
     return [(name, _text(one)) for one in several]
+
+
+def _structured(template: str, values: Mapping[str, Any]) -> str:
+    """The template as it stands, each gap filled with an encoded value; the catalogue lets only closed arguments in."""
+
+    def fill(gap: re.Match[str]) -> str:
+        name = gap.group(1)
+        if name not in values:
+            raise ArgumentsRefused(name, "it is needed")
+        return quote(_text(_filtered(values[name], gap.group(2), name)), safe="")
+
+    return GAP.sub(fill, template)
 
 
 def _headers(templates: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, str]:

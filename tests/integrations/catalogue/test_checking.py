@@ -48,6 +48,9 @@ BAD = {
     "an open text inside a longer one": with_operation(
         arguments={"city": CITY, "word": CITY}, query={"q": "name contains '{word}'"}, paging=None
     ),
+    "an open text in a structured parameter": with_operation(structured={"where": "(city:{city})"}),
+    "an optional argument in a structured parameter": with_operation(structured={"day": "(day:{since})"}),
+    "a structured parameter that adds another": with_operation(structured={"day": "1&token=2"}),
     "an argument that goes nowhere": with_operation(arguments={"city": CITY, "spare": CITY}, query={}, paging=None),
     "a gap for which there is no argument": with_operation(
         arguments={"city": CITY}, query={"page": "{page}"}, paging=None
