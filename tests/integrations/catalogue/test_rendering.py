@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
+import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -47,6 +48,8 @@ def same_shape(provider: Provider, operation: Operation, request: OutgoingReques
             assert segment == template
         assert unquote(segment) not in {".", ".."}
         assert not segment or unquote(segment)
+    sent = httpx2.URL(request.url)  # as the broker's client understands it
+    assert (sent.host, sent.raw_path.decode()) == (parts.hostname, request.url.partition(parts.netloc)[2])
     assert set(dict(request.query)) <= set(operation.query)
     decoded = [(name, unquote(value)) for name, value in request.structured]
     assert parse_qsl(parts.query, keep_blank_values=True) == [*request.query, *decoded]
