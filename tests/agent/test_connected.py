@@ -191,6 +191,20 @@ async def test_a_lacking_permission_pauses_the_run_and_once_given_it_goes_on(her
     assert len(reads) == 1  # what was done before is not done again
 
 
+async def test_an_account_connected_for_reading_can_be_given_more_in_mid_run(here: Shop, model: ScriptedModel):
+    made = await here.connect("contacts.read", read_only=True)
+    says(model, NOTE)
+    claim = here.home.claim("Add a note to c-1: Call back")
+    assert (await here.home.run(claim)).end is End.WAITING
+    assert here.notes == []
+
+    await given(here, await here.connect("contacts.read", "notes.write", connection=made.connection))
+    outcome = await here.home.run(again(claim))
+
+    assert outcome.end is End.DONE
+    assert [each["contact"] for each in here.notes] == ["c-1"]
+
+
 async def test_a_permission_nobody_gives_is_a_refusal_the_model_hears(here: Shop, model: ScriptedModel):
     await here.connect("contacts.read")
     says(model, CAMPAIGNS, then="I may not see them.")
