@@ -1,22 +1,26 @@
 """One call on its way: what is asked, and what an outcome means for it. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid5
 
 from integrations.broker._sending import Came, Failed
 from integrations.broker.calls import Account
 from integrations.catalogue import implied
+from integrations.catalogue.errors import HostRefused
 from integrations.catalogue.model import Meaning, Operation, Provider
-from integrations.catalogue.render import OutgoingRequest
+from integrations.catalogue.render import OutgoingRequest, host_of
 from integrations.catalogue.verdict import failure
 from integrations.oauth.secret import Secret
-from joule.kernel.errors import Misconfigured
+from joule.kernel.errors import JouleError, Misconfigured, OutcomeUnknown
 from joule.kernel.ids import DecisionId
 
 UNSURE = frozenset({500, 502, 504})  # a gateway or a crash: the call may have been performed all the same
 REDIRECTED = "it points elsewhere"
+MOST_REQUESTS = 20  # by one call of a connector with code
+OURS = ("authorization", "proxy-authorization", "cookie", "host", "content-length", "transfer-encoding", "connection")
 _NAMESPACE = UUID("5f0d8c1e-6b7a-4f6e-9c55-0d4b1f7a2e90")
 _SCOPE = re.compile(r'\bscope="([^"]{1,500})"')
 
@@ -35,7 +39,7 @@ class Call:
 
     @property
     def words(self) -> str:
-        return f"“{self.operation.title}” at {self.provider.title}"
+        return words_of(self.provider, self.operation)
 
     def may_repeat(self, outcome: Came | Failed) -> bool:
         """Whether trying again does no more than trying once: by its nature, or because nothing was sent."""
@@ -66,14 +70,62 @@ class Call:
         return known or implied.missing(self.provider, self.operation, ())
 
 
-def idempotency_key(decision: UUID) -> str:
-    """What the provider is told, so that it carries out one decision once. Says nothing of us."""
-    return str(uuid5(_NAMESPACE, str(decision)))
+class Sending:
+    """What a connector may send with: to its own provider, a bounded number of times, with no header of its own that counts.
+
+    `status` is that of the last answer. Raises `OutcomeUnknown` for what fails after an earlier part was carried out.
+    """
+
+    def __init__(
+        self,
+        *,
+        tenant_host: str | None,
+        provider: Provider,
+        operation: Operation,
+        answered: Callable[[OutgoingRequest, int], Awaitable[Came]],
+    ) -> None:
+        self._tenant_host, self._provider, self._operation, self._answered = tenant_host, provider, operation, answered
+        self.status, self._sent = 0, 0
+
+    @property
+    def tenant_host(self) -> str | None:
+        return self._tenant_host
+
+    async def __call__(self, request: OutgoingRequest) -> Any:
+        """Raises `HostRefused` for anything that is not a plain request to the provider, and what the broker raises."""
+        if request.host != self._tenant_host or self._tenant_host is None:
+            host_of(self._provider, request.host)
+        else:
+            host_of(self._provider, "{tenant}", self._tenant_host)
+        if request.scheme != self._provider.scheme or not request.path.startswith("/"):
+            raise HostRefused("it is not an address of the provider")
+        if any(name.lower() in (*OURS, self._provider.token_header.lower()) for name in request.headers):
+            raise HostRefused("a connector does not say who it is or where it speaks to")
+        if self._sent >= MOST_REQUESTS:
+            raise HostRefused("it sends more than one call may")
+        before, self._sent = self._sent, self._sent + 1
+        try:
+            came = await self._answered(request, before)
+        except JouleError:
+            if before and self._operation.effect != "read":  # an earlier request of this call was carried out
+                raise OutcomeUnknown(words_of(self._provider, self._operation)) from None
+            raise
+        self.status = came.status
+        return came.value
 
 
-def headers_of(operation: Operation, decision: UUID) -> Mapping[str, str]:
+def words_of(provider: Provider, operation: Operation) -> str:
+    return f"“{operation.title}” at {provider.title}"
+
+
+def idempotency_key(decision: UUID, part: int = 0) -> str:
+    """What the provider is told, so that it carries out each part of one decision once. Says nothing of us."""
+    return str(uuid5(_NAMESPACE, f"{decision}/{part}"))
+
+
+def headers_of(operation: Operation, decision: UUID, part: int = 0) -> Mapping[str, str]:
     name = operation.idempotency_header
-    return {} if name is None else {name: idempotency_key(decision)}
+    return {} if name is None else {name: idempotency_key(decision, part)}
 
 
 def extra_of(account: Account, provider: Provider) -> Mapping[str, Secret]:

@@ -11,15 +11,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from integrations.broker._call import Call, extra_of, headers_of
+from integrations.broker._call import Call, Sending, extra_of, headers_of
 from integrations.broker._pace import Pace
 from integrations.broker._sending import Came, Failed, send
 from integrations.broker.calls import Account, Keeper, Reply, label_of
+from integrations.broker.connectors import Connector, Declared
 from integrations.broker.guard import Network
 from integrations.catalogue import implied
+from integrations.catalogue.arguments import checked
 from integrations.catalogue.model import Operation, Provider
 from integrations.catalogue.projecting import next_page, project
-from integrations.catalogue.render import render
 from integrations.errors import (
     AnswerRefused,
     HostRefused,
@@ -78,8 +79,9 @@ class Broker:
         arguments: Mapping[str, Any],
         *,
         decision: DecisionId,
+        connector: Connector | None = None,
     ) -> Reply:
-        """What the provider answers, projected and labelled.
+        """What the provider answers, projected and labelled. `connector`: whose code performs it, where it needs any.
 
         Raises `ArgumentsRefused`, `HostRefused`, `ScopeMissing`, `ReadOnlyConnection`, `OperationUnknown` or
         `Misconfigured` before anything is sent; whatever the keeper of tokens raises; `ProviderBusy`,
@@ -88,21 +90,30 @@ class Broker:
         """
         found = await self._keeper.usable(account.org, account.connection, decision=decision, epoch=account.epoch)
         _check(account, provider, operation, found)
-        one = Call(
-            account=account,
-            decision=decision,
+        given = checked(operation, arguments)
+        sending = Sending(
+            tenant_host=found.tenant,
             provider=provider,
             operation=operation,
-            request=render(provider, operation, arguments, tenant_host=found.tenant),
-            headers=headers_of(operation, decision),
-            extra=extra_of(account, provider),
+            answered=lambda request, part: self._answered(
+                Call(
+                    account=account,
+                    decision=decision,
+                    provider=provider,
+                    operation=operation,
+                    request=request,
+                    headers=headers_of(operation, decision, part),
+                    extra=extra_of(account, provider),
+                ),
+                found,
+            ),
         )
-        came = await self._answered(one, found)
-        kept = project(operation, came.value)
+        value = await (connector or Declared(provider)).perform(operation, given, sending)
+        kept = project(operation, value)
         return Reply(
-            status=came.status,
+            status=sending.status,
             data=json.dumps(kept.kept, ensure_ascii=False, separators=(",", ":")),
-            next_page=next_page(operation, came.value, arguments),
+            next_page=next_page(operation, value, given),
             cut=kept.cut,
             label=label_of(account, provider, operation),
         )
