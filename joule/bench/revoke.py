@@ -34,7 +34,7 @@ async def run(*, quick: bool, rounds: int | None = None, **_: object) -> Report:
     async with rotating() as provider:
         settings = IntegrationSettings(demo_port=provider.port)
         async with ground(integrations=settings) as here, open_house(here.settings) as house:
-            for _ in range(rounds):
+            for _round in range(rounds):
                 owner = await _owner(house)
                 connection = await connect(house.database, house.vault, provider, org=owner.org, now=house.clock.now())
                 provider.calls.clear()
