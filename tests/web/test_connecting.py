@@ -1,5 +1,6 @@
 """There and back: an account is connected by whoever set out, in the same browser, once; and ended for good."""
 
+import html
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -8,11 +9,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
+from sqlmodel import col, select
 
 from integrations import queries
 from integrations.actions import TellProvider
 from integrations.demo import CLIENT_SECRET
 from integrations.demo.app import build_app as build_demo
+from integrations.tables import PendingAuthorizationRow
 from joule.kernel.principal import Principal, Role, Via
 from joule.kernel.settings import IntegrationSettings, Settings, WebSettings
 from joule.web.app import build_app
@@ -89,11 +92,22 @@ async def test_an_account_is_connected_for_reading_and_shown_as_it_was_granted(a
     assert answer.status_code == 303
     assert answer.headers["location"].endswith("#main")
     assert "The account is connected." in text_of(page)
-    assert "Reading only" in text_of(page)
     assert "granted less than was asked for" in text_of(page)
     (made,) = await abroad.connections()
     assert made.granted == ("contacts.read",)
-    assert made.read_only
+
+
+async def test_where_a_provider_splits_nothing_joule_itself_keeps_to_reading(abroad: Abroad) -> None:
+    form = {"client_id": "our-app", "client_secret": "s3cret-of-ours"}
+    async with abroad.signed_in() as client:
+        await client.post("/admin/integrations/google_ads/client", data=form)
+        answer = await client.post("/admin/integrations/google_ads/connect", data={"mode": "read"})
+
+    (url,) = re.findall(r'href="(https://accounts[^"]+)"', answer.text)
+    asked = dict(parse_qsl(urlsplit(html.unescape(url)).query))
+    assert asked["scope"] == "https://www.googleapis.com/auth/adwords"
+    async with abroad.home.house.database.read(abroad.home.org) as session:
+        assert (await session.scalars(select(col(PendingAuthorizationRow.read_only)))).one()
 
 
 async def test_without_a_script_a_link_leads_to_the_provider(abroad: Abroad) -> None:

@@ -113,7 +113,8 @@ async def connect(
                 principal=person.principal,
                 provider=known.id,
                 scopes=asked,
-                read_only=only_reads,
+                # Where permissions that only read exist, they are the limit, and a task may ask for more; else we keep it.
+                read_only=only_reads and not known.splits_read_from_write,
                 session=person.session,
                 redirect_uri=redirect_uri(web, request, known),
                 tenant_host=tenant.strip() or None,

@@ -80,7 +80,10 @@ def connection_line(view: ConnectionView, names: Mapping[PersonId, str]) -> Conn
 def about(view: ConnectionView, names: Mapping[PersonId, str]) -> tuple[Known, ...]:
     """Who connected it, when it was used, when what ends."""
     lines = [
-        ("How far Joule may go", "Reading only" if view.read_only else "What was granted below"),
+        (
+            "How far Joule may go",
+            "Reading only: Joule itself refuses the rest" if view.read_only else "As granted, below",
+        ),
         ("Connected by", f"{names.get(view.connected_by, 'somebody who is gone')}, {moment(view.connected_at)}"),
         ("Last used", _when(view.used_at, "Not yet")),
         ("What was granted is", _SOURCES.get(view.scope_source, view.scope_source)),
@@ -125,8 +128,7 @@ def difference(view: ConnectionView, provider: Provider) -> str:
         )
     if extra:
         said.append(
-            f"{provider.title} granted more than was asked for, as it does when an earlier consent covers more. Joule uses "
-            "none of it that your organisation does not allow."
+            f"{provider.title} granted more than was asked for, as it does when an earlier consent covers more."
         )
     if not said:
         said.append("What was granted is what was asked for.")
