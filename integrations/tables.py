@@ -244,14 +244,11 @@ class ReceiptKeyRow(SQLModel, table=True):
 
 
 class McpServerRow(SQLModel, table=True):
-    """An MCP server that an admin added. `url_key` is a keyed hash of its address: each is added once.
-
-    `client` is who Joule is at its authorization server, where that was agreed by registration.
-    """
+    """An MCP server that an admin added. `url_key` is a keyed hash of its address: each is added once."""
 
     __tablename__ = "mcp_server"
     __table_args__ = (
-        CheckConstraint(one_of("status", "active", "needs_consent", "removed"), name="mcp_server_status"),
+        CheckConstraint("octet_length(url_key) = 32", name="mcp_server_url_key"),
         UniqueConstraint("org_id", "url_key", name="mcp_server_one_each"),
         keeping(holds="workspace.integration", ends=Ends.WITH_OWNER, eraser="integrations.remove_mcp_server"),
     )
@@ -261,18 +258,17 @@ class McpServerRow(SQLModel, table=True):
     url: bytes = sealed()
     url_key: bytes = Field(sa_type=BYTEA)
     title: bytes = sealed()
-    status: str = Field(sa_type=Text)
-    client: bytes | None = sealed(optional=True)
-    connection_id: UUID | None = Field(default=None, nullable=True)
     added_by: UUID | None = Field(default=None, nullable=True)
     created_at: datetime = time()
-    looked_at: datetime | None = time(optional=True)
-    removed_at: datetime | None = time(optional=True)
+    looked_at: datetime = time()
     decision_id: UUID
 
 
 class McpToolRow(SQLModel, table=True):
-    """One tool of an MCP server. `pin` is the hash of its name, description and schema that a person switched on."""
+    """One tool of an MCP server. `pin` is the hash of all it says of itself; `changed_at`: it changed while it was on.
+
+    `reads_only` is the server's own word. A tool that is not `present` is kept, off, to be known again.
+    """
 
     __tablename__ = "mcp_tool"
     __table_args__ = (
@@ -280,6 +276,10 @@ class McpToolRow(SQLModel, table=True):
             ["org_id", "server_id"], ["mcp_server.org_id", "mcp_server.id"], ondelete="CASCADE", name="mcp_tool_server"
         ),
         CheckConstraint("octet_length(pin) = 32", name="mcp_tool_pin"),
+        CheckConstraint("octet_length(name_key) = 32", name="mcp_tool_name_key"),
+        CheckConstraint(one_of("state", "off", "ask", "allow"), name="mcp_tool_state"),
+        CheckConstraint("state <> 'allow' OR reads_only", name="mcp_tool_allowed_only_reads"),
+        CheckConstraint("state = 'off' OR (present AND changed_at IS NULL)", name="mcp_tool_on_is_known"),
         UniqueConstraint("org_id", "server_id", "name_key", name="mcp_tool_one_each"),
         keeping(holds="workspace.integration", ends=Ends.WITH_OWNER, eraser="integrations.remove_mcp_server"),
     )
@@ -292,8 +292,9 @@ class McpToolRow(SQLModel, table=True):
     about: bytes = sealed()
     generation: int
     pin: bytes = Field(sa_type=BYTEA)
-    enabled: bool
+    state: str = Field(sa_type=Text)
+    reads_only: bool
     present: bool
-    changed_at: datetime = time()
-    enabled_by: UUID | None = Field(default=None, nullable=True)
+    changed_at: datetime | None = time(optional=True)
+    set_by: UUID | None = Field(default=None, nullable=True)
     decision_id: UUID

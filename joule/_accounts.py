@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from integrations.broker.broker import Broker
-from integrations.broker.guard import Network
+from integrations.broker.guard import Endpoint, Network
 from integrations.clients import Clients, read_file
 from integrations.demo import CLIENT_ID, CLIENT_SECRET, PROVIDER
 from integrations.endpoints import ProviderEndpoints, guarded
@@ -48,6 +48,8 @@ class Accounts:
     broker: Broker
     synced: KeptInMemory
     demo_host: str | None
+    network: Network
+    loopback: tuple[Endpoint, ...]  # where an MCP server on this machine may be
 
 
 @asynccontextmanager
@@ -59,7 +61,8 @@ async def accounts(
     deployment = dict(read_file(settings.clients_file))
     if demo:
         deployment[PROVIDER] = ClientIdentity(client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET))
-    network = Network(loopback=demo)
+    served = (("127.0.0.1", settings.mcp_port),) if settings.mcp_port else ()
+    network = Network(loopback=(*demo, *served))
     try:
         clients = Clients(vault=vault, deployment=MappingProxyType(deployment))
         endpoints = ProviderEndpoints(
@@ -80,6 +83,8 @@ async def accounts(
             broker=Broker(network=network, keeper=refreshing, clock=clock),
             synced=KeptInMemory(),
             demo_host=f"127.0.0.1:{settings.demo_port}" if demo else None,
+            network=network,
+            loopback=served,
         )
     finally:
         await network.close()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from integrations.handler import IntegrationsHandler
+from integrations.mcp.handler import McpHandler
 from integrations.upkeep import Upkeep as AccountUpkeep
 from joule._accounts import accounts
 from joule.database.engine import Database
@@ -190,6 +191,14 @@ async def open_house(
                 broker=connected.broker,
                 synced=connected.synced,
                 demo_host=connected.demo_host,
+            ),
+            McpHandler(
+                admission=permits,
+                database=database,
+                vault=vault,
+                clock=now,
+                network=connected.network,
+                loopback=connected.loopback,
             ),
             *more,
         ]

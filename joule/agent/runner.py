@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from integrations.actions import DescribeConnections
+from integrations.mcp.actions import DescribeMcpTools
 from joule.agent import graph, prompts
 from joule.agent.task import Claim, End, Outcome, done, failed, stopped, waiting
 from joule.agent.tools import Toolbox
@@ -75,6 +76,8 @@ class Runner:
         }
         if DescribeConnections in self._gate.methods:
             content["connections"] = True  # so that a replay asks for them, and one of an older record does not
+        if DescribeMcpTools in self._gate.methods:
+            content["mcp"] = True
         journal.note(
             Kind.TASK_STARTED,
             attrs={

@@ -13,6 +13,8 @@ from joule.agent.connected import connected, told, tools_of
 from joule.agent.context import opening
 from joule.agent.graph import Run, State
 from joule.agent.limits import Limits
+from joule.agent.served import served
+from joule.agent.served import tools_of as served_tools
 from joule.agent.task import Exchange
 from joule.agent.tools import Bench, Performs, Toolbox
 from joule.kernel.ids import ProjectId, TaskId
@@ -40,7 +42,8 @@ async def work(
     label = label_codec().validate_python(started["label"], strict=False)
     bench = Bench(gate=gate, principal=principal, project=project, label=label, loop=asyncio.get_running_loop())
     accounts = await connected(bench) if started.get("connections") else None
-    offered = toolbox.joined(*tools_of(accounts))
+    servers = await served(bench) if started.get("mcp") else None
+    offered = toolbox.joined(*tools_of(accounts), *served_tools(servers))
     run = Run(bench=bench, tools=offered.stubs(bench), specs=offered.specs, limits=Limits(settings))
     messages = await opening(bench, request=started["request"], history=_history(started), accounts=told(accounts))
     state: State = {"messages": messages, "step": 0, "last": None}

@@ -146,6 +146,10 @@ class IntegrationSettings(BaseSettings):
         int,
         Field(ge=0, le=65535, description="Port of the labelled demonstration provider on loopback; 0: there is none."),
     ] = 8110
+    mcp_port: Annotated[
+        int,
+        Field(ge=0, le=65535, description="Port on loopback where an MCP server may be added, for trying one; 0: none."),
+    ] = 0
 
     @model_validator(mode="after")
     def _lease_outlasts_the_exchange(self) -> "IntegrationSettings":

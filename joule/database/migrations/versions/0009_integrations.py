@@ -173,16 +173,12 @@ CREATE TABLE mcp_server (
     url bytea NOT NULL,
     url_key bytea NOT NULL,
     title bytea NOT NULL,
-    status text NOT NULL,
-    client bytea,
-    connection_id uuid,
     added_by uuid,
     created_at timestamptz NOT NULL,
-    looked_at timestamptz,
-    removed_at timestamptz,
+    looked_at timestamptz NOT NULL,
     decision_id uuid NOT NULL,
     PRIMARY KEY (org_id, id),
-    CONSTRAINT mcp_server_status CHECK (status IN ('active', 'needs_consent', 'removed')),
+    CONSTRAINT mcp_server_url_key CHECK (octet_length(url_key) = 32),
     CONSTRAINT mcp_server_one_each UNIQUE (org_id, url_key)
 );
 CREATE TABLE mcp_tool (
@@ -194,14 +190,19 @@ CREATE TABLE mcp_tool (
     about bytea NOT NULL,
     generation integer NOT NULL,
     pin bytea NOT NULL,
-    enabled boolean NOT NULL,
+    state text NOT NULL,
+    reads_only boolean NOT NULL,
     present boolean NOT NULL,
-    changed_at timestamptz NOT NULL,
-    enabled_by uuid,
+    changed_at timestamptz,
+    set_by uuid,
     decision_id uuid NOT NULL,
     PRIMARY KEY (org_id, id),
     CONSTRAINT mcp_tool_server FOREIGN KEY (org_id, server_id) REFERENCES mcp_server (org_id, id) ON DELETE CASCADE,
     CONSTRAINT mcp_tool_pin CHECK (octet_length(pin) = 32),
+    CONSTRAINT mcp_tool_name_key CHECK (octet_length(name_key) = 32),
+    CONSTRAINT mcp_tool_state CHECK (state IN ('off', 'ask', 'allow')),
+    CONSTRAINT mcp_tool_allowed_only_reads CHECK (state <> 'allow' OR reads_only),
+    CONSTRAINT mcp_tool_on_is_known CHECK (state = 'off' OR (present AND changed_at IS NULL)),
     CONSTRAINT mcp_tool_one_each UNIQUE (org_id, server_id, name_key)
 );
 """
