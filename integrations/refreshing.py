@@ -52,6 +52,7 @@ class _Turn:
     seen: int
     provider: str
     tokens: TokenSet
+    tenant: str | None
     opening: Opening
     after_a_crash: bool
 
@@ -199,14 +200,14 @@ class Refreshing:
         if not row.can_refresh:
             row.status, row.problem, row.due_at, row.decision_id = "needs_reconnecting", "ran_out", None, decision
             return "over"
+        tenant = await grants.tenant_of(session, self._vault, org, row)
         turn = _Turn(
             owner=new_id(),
             seen=seen,
             provider=row.provider,
             tokens=await grants.open_tokens(session, self._vault, org, row),
-            opening=await self._endpoints.of(
-                session, org, row.provider, tenant=await grants.tenant_of(session, self._vault, org, row)
-            ),
+            tenant=tenant,
+            opening=await self._endpoints.of(session, org, row.provider, tenant=tenant),
             after_a_crash=row.attempt_at is not None,
         )
         row.lease_owner, row.lease_until, row.attempt_at = turn.owner, now + self._lease, now
@@ -237,7 +238,7 @@ class Refreshing:
                     row.scope_source = "response"
                 row.decision_id = decision
         except ConnectionRevoked:
-            await self._late.end(org, grant, turn.provider, turn.opening, fresh, decision=decision)
+            await self._late.end(org, grant, turn.provider, turn.opening, fresh, decision=decision, tenant=turn.tenant)
             raise
 
     async def _disbelieve(self, org: OrgId, grant: UUID, turn: _Turn, decision: DecisionId) -> None:

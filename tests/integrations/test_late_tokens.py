@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from integrations.actions import RevokeConnection
+from integrations.actions import RevokeConnection, TellProvider
 from integrations.errors import ConnectionRevoked
 from integrations.results import Synced
 from integrations.revoking import Revoking
@@ -84,6 +84,36 @@ async def test_a_refresh_that_lands_after_the_disconnection_is_itself_revoked(
     async with here.database.read(org) as session:
         found = (await session.execute(select(RevocationRow.cause, RevocationRow.state))).all()
     assert sorted(map(tuple, found)) == [("late_refresh", "done"), ("person", "pending")]
+
+
+async def test_late_tokens_the_provider_would_not_hear_of_are_ended_by_the_job_that_follows(
+    here: Ground, org: OrgId, clock: StoppedClock
+):
+    at = await here.connect(org)
+    clock.advance(timedelta(minutes=61))
+    held = Held(here)
+    here.provider.will(held, Json(status=503), Json(status=503))
+    caller = asyncio.create_task(here.refreshing.usable(org, at.connection, decision=DECISION))
+    await held.came.wait()
+    await revoke(here, at)
+    held.go.set()
+    with pytest.raises(ConnectionRevoked):
+        await caller
+    assert here.provider.refresh is not None
+
+    async with here.database.read(org) as session:
+        late = await session.scalar(select(RevocationRow.id).where(RevocationRow.cause == "late_refresh"))
+    revoking = Revoking(
+        database=here.database, vault=here.vault, clock=here.clock, endpoints=here.endpoints, synced=Nothing()
+    )
+    system = Principal(org=org, person=None, role=Role.SYSTEM, via=Via.SYSTEM)
+    assert late is not None
+    told = await revoking.tell(
+        TellProvider(principal=system, revocation=late), decision=DECISION, task=TaskId(new_id())
+    )
+
+    assert told.state == "done"
+    assert here.provider.refresh is None
 
 
 async def test_one_of_several_products_ends_alone_and_the_provider_is_not_told(here: Ground, org: OrgId):
