@@ -9,7 +9,6 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from referencing import Registry
-from referencing.exceptions import Unresolvable
 
 from joule.kernel.errors import Invalid
 
@@ -23,8 +22,8 @@ def fitting(schema: Mapping[str, Any], arguments: Mapping[str, Any], *, tool: st
     checker = Draft202012Validator(dict(schema), registry=Registry())
     try:
         misfits = sorted({told for error in checker.iter_errors(given) for told in _told(error, properties)})
-    except Unresolvable:
-        misfits = ["its schema refers to something that is not there"]
+    except Exception:  # noqa: BLE001 - whatever is wrong with a schema of others, it lets nothing through
+        misfits = ["its schema cannot be used"]
     if misfits:
         raise Invalid(
             f"the arguments of {tool} do not fit: {', '.join(misfits[:_MOST_TOLD])}",

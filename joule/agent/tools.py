@@ -116,9 +116,9 @@ class Toolbox:
         self.digest = hashlib.sha256(told.encode()).hexdigest()
 
     def joined(self, *connected: Tool) -> "Toolbox":
-        """With the tools of connected accounts, less any that are called like one of ours."""
-        taken = {each.name for each in self._tools}
-        new = [each for each in connected if each.name not in taken]
+        """With the tools of connected accounts and servers. Of two that are called the same the first is offered."""
+        named = {each.name: each for each in reversed((*self._tools, *connected))}
+        new = [each for each in connected if named[each.name] is each]
         return Toolbox(*self._more, *new) if new else self
 
     def stubs(self, bench: Bench) -> dict[str, ToolStub]:

@@ -12,7 +12,7 @@ import pytest
 from integrations.results import Connected
 from joule.agent.connected import ACCOUNT, tool_name
 from joule.agent.task import Claim, End
-from joule.agent.tools import Toolbox
+from joule.agent.tools import Tool, Toolbox
 from joule.kernel.ids import TaskId
 from joule.kernel.label import typed_by
 from joule.kernel.settings import Settings
@@ -303,6 +303,20 @@ async def test_the_offline_model_uses_a_connected_account_in_plain_words(setting
         assert "contacts" in await ask("How many contacts are in the demo CRM?")
         assert (await ask("Add a note to c-1 in the demo CRM: Call back")).startswith("Done at")
         assert [each["text"] for each in here.notes] == ["Call back"]
+
+
+def test_of_two_tools_with_one_name_the_first_is_offered():
+    ours = Toolbox().specs[0].name
+    made = [
+        Tool(name=name, description=words, arguments={"type": "object"}, action=lambda given, shared: NotImplemented)
+        for name, words in ((ours, "another's"), ("served", "first"), ("served", "second"))
+    ]
+
+    specs = Toolbox().joined(*made).specs
+
+    assert [each.description for each in specs if each.name == "served"] == ["first"]
+    assert specs[: len(Toolbox().specs)] == Toolbox().specs
+    assert len(specs) == len(Toolbox().specs) + 1
 
 
 def test_every_operation_of_the_catalogue_has_a_tool_name_of_its_own():
