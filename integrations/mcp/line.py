@@ -1,33 +1,19 @@
-"""Speaks MCP with a server, over the guarded network and never past it. The only module that knows the MCP library.
+"""Asks MCP servers, over the guarded network and never past it.
 
-No credential is ever sent. Every question opens a session and ends it; nothing a server sends unasked is taken. What the
-library says of a failure may hold a server's words, so it is dropped: errors here are our own.
+The MCP library is loaded, beside the running loop, by whoever first speaks with a server: a process that never does stays
+small.
 """
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-import httpx2
-import mcp_types as types
-from mcp import Client
-from mcp.client.streamable_http import streamable_http_client
-
-from integrations.broker.addresses import Hosts
 from integrations.broker.guard import Limits, Network
 from integrations.mcp.addresses import Address
-from integrations.mcp.errors import McpListRefused, McpNotAnswering
-from integrations.mcp.listed import MOST_TOOLS, ListedTool, canonical, checked
-from joule.kernel.errors import JouleError
+from integrations.mcp.listed import ListedTool, checked
 
-T = TypeVar("T")
-
-MOST_PAGES = 20
 LONGEST_ANSWER = 60_000  # characters a model is shown
 LIMITS = Limits(seconds=30.0, answer_bytes=2**20)
-_ABOUT = types.Implementation(name="Joule", version="1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,136 +34,25 @@ class Line:
 
     def __init__(self, *, network: Network, limits: Limits = LIMITS) -> None:
         self._network, self._limits = network, limits
-        for name in ("mcp", "client"):  # the library logs addresses and what could not be read
-            logging.getLogger(name).setLevel(logging.CRITICAL)
 
     async def tools(self, server: Address) -> tuple[ListedTool, ...]:
         """What the server says it has. Raises `WantsToken`, `McpListRefused`, `McpNotAnswering` or what the guard does."""
-        return checked(server.title, await self._asked(server, lambda client: _listed(client, server.title)))
+        await asyncio.to_thread(_load)
+        from integrations.mcp import _speaking
+
+        found = await _speaking.asked(
+            server, _speaking.listing(server.title), network=self._network, limits=self._limits
+        )
+        return checked(server.title, found)
 
     async def call(self, server: Address, name: str, pin: bytes, arguments: dict[str, Any]) -> Said | None:
         """What the tool gives back, or None when the server does not describe it as `pin` has it: nothing was called."""
+        await asyncio.to_thread(_load)
+        from integrations.mcp import _speaking
 
-        async def ask(client: Client) -> types.CallToolResult | None:
-            known = [each for each in await _listed(client, server.title) if each.name == name]
-            if len(known) != 1 or known[0].pin != pin:
-                return None
-            params = types.CallToolRequestParams(name=name, arguments=arguments)
-            # Not `call_tool`: that would hold the answer against a schema, and its regular expressions, of the server's.
-            return await client.session.send_request(types.CallToolRequest(params=params), types.CallToolResult)
-
-        result = await self._asked(server, ask)
-        return None if result is None else _said(result)
-
-    async def _asked(self, server: Address, work: Callable[[Client], Awaitable[T]]) -> T:
-        hosts = Hosts(exact=frozenset({server.host}), loopback=server.is_loopback)
-        guarded = _Noticing(self._network.transport(hosts, name=server.title, limits=self._limits))
-        try:
-            async with (
-                asyncio.timeout(self._limits.seconds),
-                httpx2.AsyncClient(
-                    transport=guarded,
-                    trust_env=False,
-                    follow_redirects=False,
-                    timeout=self._limits.seconds,
-                    headers={"accept-encoding": "identity", "user-agent": "Joule"},
-                ) as http,
-                Client(
-                    streamable_http_client(server.url, http_client=http),
-                    cache=None,
-                    client_info=_ABOUT,
-                    read_timeout_seconds=self._limits.seconds,
-                ) as client,
-            ):
-                return await work(client)
-        except TimeoutError:
-            problem: Exception = McpNotAnswering(server.title, reason="no answer in time")
-        except Exception as failed:  # noqa: BLE001 - whatever the library raises is told in our words
-            ours = guarded.problem or _ours(failed)
-            problem = ours or McpNotAnswering(server.title, reason="it does not answer as the protocol says")
-        raise problem
+        call = _speaking.calling(server.title, name, pin, arguments)
+        return await _speaking.asked(server, call, network=self._network, limits=self._limits)
 
 
-class _Noticing(httpx2.AsyncBaseTransport):
-    """Remembers why the guard refused: the library would tell it otherwise, or not at all."""
-
-    def __init__(self, under: httpx2.AsyncBaseTransport) -> None:
-        self._under = under
-        self.problem: Exception | None = None
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        if request.method == "GET":  # a standing stream, for what is sent unasked
-            return httpx2.Response(405, request=request)
-        if request.method != "POST" and self.problem is not None:
-            return httpx2.Response(405, request=request)
-        try:
-            answer = await self._under.handle_async_request(request)
-        except JouleError as refused:
-            self.problem = self.problem or refused
-            raise httpx2.ConnectError("refused") from None
-        if answer.status_code in {401, 403}:
-            self.problem = self.problem or WantsToken()
-        if isinstance(answer.stream, httpx2.AsyncByteStream):
-            answer.stream = _NoticingBody(answer.stream, self)
-        return answer
-
-
-class _NoticingBody(httpx2.AsyncByteStream):
-    """A body that may turn out to be more than the guard lets through."""
-
-    def __init__(self, under: httpx2.AsyncByteStream, line: _Noticing) -> None:
-        self._under, self._line = under, line
-
-    async def __aiter__(self) -> Any:
-        try:
-            async for part in self._under:
-                yield part
-        except JouleError as refused:
-            self._line.problem = self._line.problem or refused
-            raise httpx2.ReadError("refused") from None
-
-    async def aclose(self) -> None:
-        await self._under.aclose()
-
-
-def _ours(failed: BaseException) -> Exception | None:
-    """An error of ours inside what a task group raised."""
-    if isinstance(failed, BaseExceptionGroup):
-        return next((found for each in failed.exceptions if (found := _ours(each))), None)
-    return failed if isinstance(failed, JouleError) else None
-
-
-async def _listed(client: Client, title: str) -> list[ListedTool]:
-    tools: list[ListedTool] = []
-    cursor: str | None = None
-    for _ in range(MOST_PAGES):
-        page = await client.list_tools(cursor=cursor)
-        tools += [_tool(each) for each in page.tools]
-        cursor = page.next_cursor
-        if cursor is None:
-            return tools
-        if len(tools) > MOST_TOOLS:
-            break
-    raise McpListRefused(title, reason="there are too many")
-
-
-def _tool(tool: types.Tool) -> ListedTool:
-    hints = tool.annotations.model_dump(by_alias=True, mode="json", exclude_none=True) if tool.annotations else {}
-    return ListedTool(
-        name=tool.name,
-        title=tool.title or "",
-        description=tool.description or "",
-        schema=tool.input_schema,
-        hints=hints,
-    )
-
-
-def _said(result: types.CallToolResult) -> Said:
-    parts = [
-        each.text if isinstance(each, types.TextContent) else canonical({"left out": each.type})
-        for each in result.content
-    ]
-    if not parts and result.structured_content is not None:
-        parts = [canonical(result.structured_content)]
-    text = "\n".join(parts)
-    return Said(text=text[:LONGEST_ANSWER], failed=result.is_error is True, cut=len(text) > LONGEST_ANSWER)
+def _load() -> None:
+    import integrations.mcp._speaking  # noqa: F401 - loading it is the purpose

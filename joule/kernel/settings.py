@@ -148,7 +148,9 @@ class IntegrationSettings(BaseSettings):
     ] = 8110
     mcp_port: Annotated[
         int,
-        Field(ge=0, le=65535, description="Port on loopback where an MCP server may be added, for trying one; 0: none."),
+        Field(
+            ge=0, le=65535, description="Port on loopback where an MCP server may be added, for trying one; 0: none."
+        ),
     ] = 0
 
     @model_validator(mode="after")
