@@ -8,7 +8,7 @@ no compressed answer; size and time of every answer end.
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -56,15 +56,21 @@ class Network:
         hush()
         self._loopback = frozenset(loopback)
         self._limits = limits or Limits()
-        backend = _Dialler(resolver or SystemResolver(), self._loopback, self._limits)
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=tls or httpx2.create_ssl_context(trust_env=False),
-            max_connections=100,
-            max_keepalive_connections=20,
-            keepalive_expiry=30.0,
-            http2=False,
-            network_backend=backend,
-        )
+        self._resolver, self._tls = resolver or SystemResolver(), tls
+        self._made: httpcore2.AsyncConnectionPool | None = None
+
+    def _pool(self) -> httpcore2.AsyncConnectionPool:
+        # Made at the first request: reading the machine's certificates takes longer than most commands do.
+        if self._made is None:
+            self._made = httpcore2.AsyncConnectionPool(
+                ssl_context=self._tls or httpx2.create_ssl_context(trust_env=False),
+                max_connections=100,
+                max_keepalive_connections=20,
+                keepalive_expiry=30.0,
+                http2=False,
+                network_backend=_Dialler(self._resolver, self._loopback, self._limits),
+            )
+        return self._made
 
     def client(self, hosts: Hosts, *, name: str, limits: Limits | None = None) -> httpx2.AsyncClient:
         """A client that reaches `hosts` and nothing else. `name` stands in errors. Closing it closes no connection."""
@@ -81,7 +87,8 @@ class Network:
         return _Guarded(self._pool, hosts, self._loopback, limits or self._limits, name)
 
     async def close(self) -> None:
-        await self._pool.aclose()
+        if self._made is not None:
+            await self._made.aclose()
 
 
 def hush() -> None:
@@ -148,7 +155,7 @@ class _Guarded(httpx2.AsyncBaseTransport):
 
     def __init__(
         self,
-        pool: httpcore2.AsyncConnectionPool,
+        pool: Callable[[], httpcore2.AsyncConnectionPool],
         hosts: Hosts,
         loopback: frozenset[Endpoint],
         limits: Limits,
@@ -176,7 +183,7 @@ class _Guarded(httpx2.AsyncBaseTransport):
             extensions={"timeout": httpx2.Timeout(self._limits.seconds).as_dict()},
         )
         async with _until(deadline):
-            answer = await self._pool.handle_async_request(outgoing)
+            answer = await self._pool().handle_async_request(outgoing)
         body = _Body(answer, deadline, self._limits.answer_bytes, self._name)
         wrong = self._wrong_with(answer)
         if wrong is not None:
