@@ -31,6 +31,7 @@ check: setup
 
 docs: setup
 	$(BIN)/python -m tools.settings_doc
+	$(BIN)/python -m tools.providers_doc
 	$(BIN)/python -m tools.readme_help
 
 lock:

@@ -6,13 +6,17 @@ a web process stays small.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from integrations.handler import IntegrationsHandler
+from integrations.mcp.handler import McpHandler
+from integrations.upkeep import Upkeep as AccountUpkeep
+from joule._accounts import accounts
 from joule.database.engine import Database, WriteSession
 from joule.database.migrate import check_schema
 from joule.database.walls import check_role, check_walls
@@ -21,6 +25,7 @@ from joule.governance.gate import Gate
 from joule.governance.policy import Policy, shipped
 from joule.identity import queries as people
 from joule.identity.addresses import Addresses
+from joule.identity.deployment import DEPLOYMENT
 from joule.identity.handler import IdentityHandler
 from joule.identity.lifetimes import Lifetimes
 from joule.identity.passwords import Passwords
@@ -99,6 +104,7 @@ class House:
             upkeep = (
                 group.create_task(keep_partitions_ahead(self)),
                 group.create_task(upkeep_of(self).keep_running()),
+                group.create_task(account_upkeep_of(self).keep_running()),
             )
             await stop.wait()
             worker.stop()
@@ -126,6 +132,7 @@ async def open_house(
     silence()  # whichever model is asked: the graph's own library would report whole runs to LangSmith
     now = clock or SystemClock()
     database = Database(settings.database.url.get_secret_value(), pool_size=settings.database.pool_size)
+    outside = AsyncExitStack()
     try:
         await check_role(database)
         await check_schema(database)
@@ -135,6 +142,9 @@ async def open_house(
             clock=now,
             environment=settings.environment,
             cache_seconds=settings.vault.cache_seconds,
+        )
+        connected = await outside.enter_async_context(
+            accounts(settings.integrations, database=database, vault=vault, clock=now)
         )
         permits = Permits(clock=now)
         handlers: list[Handler] = [
@@ -175,6 +185,26 @@ async def open_house(
             ReplayHandler(
                 admission=permits, database=database, vault=vault, policy=lambda: gate.policy, settings=settings.task
             ),
+            IntegrationsHandler(
+                admission=permits,
+                database=database,
+                vault=vault,
+                clock=now,
+                clients=connected.clients,
+                endpoints=connected.endpoints,
+                refreshing=connected.refreshing,
+                broker=connected.broker,
+                synced=connected.synced,
+                demo_host=connected.demo_host,
+            ),
+            McpHandler(
+                admission=permits,
+                database=database,
+                vault=vault,
+                clock=now,
+                network=connected.network,
+                loopback=connected.loopback,
+            ),
             *more,
         ]
         actions = [action for handler in handlers for action in handler.methods()]
@@ -195,6 +225,7 @@ async def open_house(
                 commands=Commands(gate=gate, journals=journals, retention=settings.trace_retention),
             )
     finally:
+        await outside.aclose()
         await database.close()
 
 
@@ -226,6 +257,22 @@ def upkeep_of(house: House) -> Upkeep:
         clock=house.clock,
         forget_jobs=forget_jobs,
         resume_lapsed=lapsed,
+    )
+
+
+def account_upkeep_of(house: House) -> AccountUpkeep:
+    """What renews tokens and tells providers of disconnections in this house."""
+
+    async def organisations() -> list[OrgId]:
+        async with house.database.read(DEPLOYMENT) as session:
+            return list(await people.organisations(session))
+
+    return AccountUpkeep(
+        database=house.database,
+        clock=house.clock,
+        perform=house.commands.perform,
+        organisations=organisations,
+        every=timedelta(seconds=house.settings.integrations.upkeep_seconds),
     )
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes .venv hold exactly what requirements.lock says, and Joule itself. Usage: tools/setup.sh [--browser]
-# Does nothing when nothing changed. --browser also makes sure a Chromium is there for the browser tests.
+# Does nothing when nothing changed. --browser also makes sure of what only the tests need:
+# a Chromium, and Node with the servers of other people that Joule is tested against (tests/support/*/package-lock.json).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -32,6 +33,28 @@ ensure_browser() {
   tools/apt.sh chromium fonts-dejavu-core
 }
 
+# Installs what each tests/support/*/package-lock.json pins, by hash and without running its scripts; once per lock.
+ensure_peers() {
+  local lock folder stamp wanted log
+  for lock in tests/support/*/package-lock.json; do
+    [ -e "$lock" ] || continue
+    folder=$(dirname "$lock")
+    stamp=$folder/node_modules/.joule-setup
+    wanted=$(sha256sum <"$lock" | cut -d ' ' -f 1)
+    if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then continue; fi
+    if ! { command -v node && command -v npm; } >/dev/null; then tools/apt.sh nodejs npm; fi
+    say "installing $folder"
+    log=$(mktemp)
+    if ! npm ci --prefix "$folder" --omit-lockfile-registry-resolved=true --ignore-scripts --no-audit --no-fund >"$log" 2>&1; then
+      tail -n 15 "$log" >&2
+      rm -f "$log"
+      fail "npm could not install $folder; its last words are above"
+    fi
+    rm -f "$log"
+    printf '%s\n' "$wanted" >"$stamp"
+  done
+}
+
 # Runs pip and counts packages as they are taken up; shows pip's own words only when it fails.
 counted_pip() {
   local log total
@@ -48,7 +71,10 @@ counted_pip() {
   fail "pip could not install the locked packages; its last words are above"
 }
 
-if [ "${1:-}" = "--browser" ]; then ensure_browser; fi
+if [ "${1:-}" = "--browser" ]; then
+  ensure_browser
+  ensure_peers
+fi
 
 python=$(find_python) || { tools/apt.sh python3 python3-venv && python=$(find_python); } ||
   fail "Joule needs Python 3.11 or newer; install it, or name one: PYTHON=/path/to/python make setup"

@@ -16,6 +16,7 @@ class Step:
 
     intent: Row | None = None
     asked: Row | None = None
+    lacking: Row | None = None  # it was tried, and a connected account lacked a permission: nothing was done
     end: Row | None = None
 
 
@@ -44,6 +45,8 @@ class Recording:
                 step.end = row
             elif row.kind is Kind.INTENT:
                 step.intent = row
+            elif row.kind is Kind.ASKED and "code" in row.attrs:
+                step.lacking, step.intent = row, None
             elif row.kind is Kind.ASKED:
                 step.asked = row
 

@@ -102,11 +102,14 @@ class ForgetArguments(Arguments):
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
-    """One tool: how models see it, and what it asks of the gate."""
+    """One tool: how models see it, and what it asks of the gate.
+
+    `arguments` is a model of ours, or a JSON schema as somebody else wrote it; models are shown the latter as it is.
+    """
 
     name: str
     description: str
-    arguments: type[Arguments]
+    arguments: type[Arguments] | dict[str, Any]
     action: Callable[[Any, dict[str, Any]], Action[Any]]
 
 

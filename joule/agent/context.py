@@ -19,13 +19,14 @@ MOST_CHARACTERS = 20_000  # of remembered items; the rest can still be recalled
 MOST_FILES = 200
 
 
-async def opening(bench: Bench, *, request: str, history: Sequence[Exchange]) -> list[Message]:
-    """The messages a task begins with. Joins what was read into the bench's label."""
+async def opening(bench: Bench, *, request: str, history: Sequence[Exchange], accounts: str = "") -> list[Message]:
+    """The messages a task begins with. Joins what was read into the bench's label. `accounts` is told as it is."""
     about: dict[str, Any] = {"principal": bench.principal, "project": bench.project, "label": bench.label}
     items = await bench.gate.perform(ListItems(**about), call="context/memory")
     files = await bench.gate.perform(ListFiles(**about), call="context/files")
     bench.label = bench.label.join(*(part.label for part in (items, files) if _has_any(part)))
-    messages = [Message(role="system", text="\n\n".join([SYSTEM.strip(), _remembered(items), _listed(files)]))]
+    parts = [SYSTEM.strip(), _remembered(items), _listed(files), accounts]
+    messages = [Message(role="system", text="\n\n".join(filter(None, parts)))]
     if history:
         bench.label = bench.label.join(Label())  # an earlier answer may quote anything that was read for it
     for exchange in history:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
+from integrations.actions import DescribeConnections
+from integrations.mcp.actions import DescribeMcpTools
 from joule.agent import graph, prompts
 from joule.agent.task import Claim, End, Outcome, done, failed, stopped, waiting
 from joule.agent.tools import Toolbox
@@ -68,13 +70,17 @@ class Runner:
         if journal.recording.started is not None:
             journal.note(Kind.TASK_RESUMED, attrs={"attempt": claim.attempt})
             return journal.recording.started.content
-        content = {
+        content: dict[str, Any] = {
             "request": claim.request,
             "label": label_codec().dump_python(claim.label, mode="json"),
             "history": [
                 {"task": str(each.task), "request": each.request, "answer": each.answer} for each in claim.history
             ],
         }
+        if DescribeConnections in self._gate.methods:
+            content["connections"] = True  # so that a replay asks for them, and one of an older record does not
+        if DescribeMcpTools in self._gate.methods:
+            content["mcp"] = True
         journal.note(
             Kind.TASK_STARTED,
             attrs={

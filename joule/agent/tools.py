@@ -14,8 +14,10 @@ from typing import Any, Protocol, TypeVar
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
+from integrations.results import Answer
 from joule.agent._arguments import TOOLS, Arguments
 from joule.agent._arguments import Tool as Tool
+from joule.agent.schemas import fitting
 from joule.kernel.action import Action, result_codec
 from joule.kernel.errors import Invalid, Refused
 from joule.kernel.ids import ProjectId
@@ -55,7 +57,7 @@ class ToolStub(BaseTool):
     """A tool as the model sees it, and as anything else that gets hold of it sees it: a question to the gate."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
-    args_schema: type[BaseModel]
+    args_schema: type[BaseModel] | dict[str, Any]
     action: Callable[[Any, dict[str, Any]], Action[Any]]
     _bench: Bench = PrivateAttr()
 
@@ -68,13 +70,7 @@ class ToolStub(BaseTool):
 
         `label` is that of all the model had read when it wrote the arguments.
         """
-        try:
-            given = self.args_schema.model_validate(arguments)
-        except ValidationError as problem:
-            where = ", ".join(".".join(map(str, each["loc"])) or "arguments" for each in problem.errors())
-            raise Invalid(
-                f"the arguments of {self.name} do not fit: {where}", advice="Call it again as its schema says."
-            ) from None
+        given = self._given(arguments)
         bench = self._bench
         shared = {"principal": bench.principal, "project": bench.project, "label": label or bench.label}
         action = self.action(given, shared)
@@ -83,6 +79,17 @@ class ToolStub(BaseTool):
         if isinstance(read, Label):
             bench.label = bench.label.join(read)
         return shown(action, result)
+
+    def _given(self, arguments: dict[str, Any]) -> Any:
+        if isinstance(self.args_schema, dict):
+            return fitting(self.args_schema, arguments, tool=self.name)
+        try:
+            return self.args_schema.model_validate(arguments)
+        except ValidationError as problem:
+            where = ", ".join(".".join(map(str, each["loc"])) or "arguments" for each in problem.errors())
+            raise Invalid(
+                f"the arguments of {self.name} do not fit: {where}", advice="Call it again as its schema says."
+            ) from None
 
     async def _arun(self, **arguments: Any) -> str:
         return await self.use(arguments, call=self._bench.next_loose_call())
@@ -98,7 +105,7 @@ class Toolbox:
 
     def __init__(self, *more: Tool) -> None:
         """Raises `ValueError` when two tools have one name."""
-        self._tools = (*TOOLS, *more)
+        self._more, self._tools = more, (*TOOLS, *more)
         if len({each.name for each in self._tools}) < len(self._tools):
             raise ValueError("two tools have the same name")
         self.specs = tuple(
@@ -107,6 +114,12 @@ class Toolbox:
         )
         told = canonical_json([[each.name, each.description, each.parameters] for each in self.specs])
         self.digest = hashlib.sha256(told.encode()).hexdigest()
+
+    def joined(self, *connected: Tool) -> "Toolbox":
+        """With the tools of connected accounts and servers. Of two that are called the same the first is offered."""
+        named = {each.name: each for each in reversed((*self._tools, *connected))}
+        new = [each for each in connected if named[each.name] is each]
+        return Toolbox(*self._more, *new) if new else self
 
     def stubs(self, bench: Bench) -> dict[str, ToolStub]:
         """The tools of one task, by name."""
@@ -125,13 +138,25 @@ class Toolbox:
 def shown(action: Action[Any], result: Any) -> str:
     """A result as the model sees it: JSON text, with one word on trust in place of full labels."""
     data = _without_labels(result_codec(type(action)).dump_python(result, mode="json"))
+    if isinstance(result, Answer):
+        data["data"] = _as_json(result.data)
     label = getattr(result, "label", None)
     if isinstance(data, dict) and isinstance(label, Label):
         data["trust"] = label.integrity.value
     return json.dumps(data, ensure_ascii=False)
 
 
-def _schema(arguments: type[Arguments]) -> dict[str, Any]:
+def _as_json(text: str) -> Any:
+    """JSON within JSON as what it is; anything else as the text it is."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _schema(arguments: type[Arguments] | dict[str, Any]) -> dict[str, Any]:
+    if isinstance(arguments, dict):
+        return arguments
     schema = arguments.model_json_schema()
     for each in ("title", "description"):
         schema.pop(each, None)

@@ -9,9 +9,12 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from joule.agent import graph
+from joule.agent.connected import connected, told, tools_of
 from joule.agent.context import opening
 from joule.agent.graph import Run, State
 from joule.agent.limits import Limits
+from joule.agent.served import served
+from joule.agent.served import tools_of as served_tools
 from joule.agent.task import Exchange
 from joule.agent.tools import Bench, Performs, Toolbox
 from joule.kernel.ids import ProjectId, TaskId
@@ -38,8 +41,11 @@ async def work(
     """Work until the model asks for nothing more; its last words. `started` is the content of the task's first row."""
     label = label_codec().validate_python(started["label"], strict=False)
     bench = Bench(gate=gate, principal=principal, project=project, label=label, loop=asyncio.get_running_loop())
-    run = Run(bench=bench, tools=toolbox.stubs(bench), specs=toolbox.specs, limits=Limits(settings))
-    messages = await opening(bench, request=started["request"], history=_history(started))
+    accounts = await connected(bench) if started.get("connections") else None
+    servers = await served(bench) if started.get("mcp") else None
+    offered = toolbox.joined(*tools_of(accounts), *served_tools(servers))
+    run = Run(bench=bench, tools=offered.stubs(bench), specs=offered.specs, limits=Limits(settings))
+    messages = await opening(bench, request=started["request"], history=_history(started), accounts=told(accounts))
     state: State = {"messages": messages, "step": 0, "last": None}
     final = await graph.compiled().ainvoke(state, context=run, config={"recursion_limit": 2 * settings.max_steps + 5})
     last = final["last"]

@@ -34,12 +34,13 @@ class Patience:
 
 @dataclass(frozen=True, kw_only=True)
 class Child:
-    """One process to keep alive. Its output is appended to `log`."""
+    """One process to keep alive. Its output is appended to `log`; it gets the open files `hands_down`, and no others."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     log: Path
+    hands_down: Sequence[int] = ()
 
 
 class Supervisor:
@@ -86,6 +87,7 @@ class Supervisor:
                 stdout=log,
                 stderr=log,
                 env=dict(child.environment),
+                pass_fds=tuple(child.hands_down),
                 process_group=0,  # Ctrl-C reaches the supervisor alone, which then ends things in order
                 preexec_fn=_end_with_parent,
             )

@@ -19,6 +19,8 @@ ACTIONS = (
     "joule.llm.actions",
     "joule.tasks.actions",
     "joule.replay.actions",
+    "integrations.actions",
+    "integrations.mcp.actions",
 )
 
 

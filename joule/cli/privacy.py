@@ -15,6 +15,7 @@ TABLES = (
     "joule.llm.tables",
     "joule.governance.tables",
     "joule.tasks.tables",
+    "integrations.tables",
 )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from joule.cli import _demonstration
 from joule.cli._installation import embedded_server, environment_with, read_settings
 from joule.cli._output import FAILED, Output, reporting
 from joule.cli._supervisor import Child, Supervisor, answers
@@ -63,17 +64,24 @@ async def command(output: Output, sample: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     server = embedded_server(settings)
-    environment: dict[str, str] = {**os.environ, "JOULE_WEB_PORT": str(web.port)}
+    demo = _demonstration.listen(settings.integrations, sample=sample)
+    environment: dict[str, str] = {
+        **os.environ,
+        "JOULE_WEB_PORT": str(web.port),
+        "JOULE_INTEGRATIONS_DEMO_PORT": str(_demonstration.port_of(demo)),
+    }
     try:
         if server is not None:
             output.say(f"Starting the database in {settings.home}")
             environment = environment_with(await asyncio.to_thread(server.start), environment)
         ready = await _prepare(output, environment, stopping, sample=sample)
         if not stopping.is_set():
-            await _run(output, settings, web, environment, ready, server, stopping)
+            await _run(output, settings, web, environment, ready, server, demo, stopping)
     except ChildFailed as problem:
         sys.exit(problem.exit_code)
     finally:
+        if demo is not None:
+            demo.close()
         if server is not None:
             await asyncio.to_thread(server.stop)
 
@@ -125,6 +133,7 @@ async def _run(
     environment: Mapping[str, str],
     ready: Mapping[str, Any],
     server: EmbeddedServer | None,
+    demo: socket.socket | None,
     stopping: asyncio.Event,
 ) -> None:
     logs = settings.home / "logs"
@@ -137,6 +146,12 @@ async def _run(
         group.create_task(_stop_when(stopping, supervisor))
         if server is not None:
             group.create_task(_watch(server, output, stopping))
+        if demo is not None:
+            group.create_task(
+                _demonstration.keep(
+                    demo, stopping, environment=sparing, base_url=web.base_url, logs=logs, say=output.say
+                )
+            )
         announcing = group.create_task(_announce(output, settings, web, ready, stopping, logs))
     output.say("Stopped")
     if (problem := announcing.result()) is not None:

@@ -19,6 +19,7 @@ from joule.kernel.action import Action, result_codec
 from joule.kernel.clock import Clock
 from joule.kernel.errors import (
     Fenced,
+    GrantMissing,
     JouleError,
     JournalDown,
     OutcomeUnknown,
@@ -28,6 +29,7 @@ from joule.kernel.errors import (
 from joule.kernel.handler import Method
 from joule.kernel.ids import DecisionId, new_id
 from joule.kernel.permit import Permit, Permits
+from joule.kernel.principal import Via
 from traces.journal import TaskJournal
 from traces.records import Kind
 
@@ -91,6 +93,8 @@ class Performance:
         except (Fenced, JournalDown, Stopped):
             raise
         except JouleError as problem:
+            if isinstance(problem, GrantMissing) and action.principal.via is Via.AGENT:
+                raise  # no end: the gate writes down that the task waits for the permission
             await self._fail(doing, problem)
             raise
         except Exception as problem:

@@ -4,7 +4,7 @@ An approval is bound by a keyed commitment to the action, its arguments, who it 
 labels of what it was made from. Under it nothing else can be done, and it not a second time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,6 +23,8 @@ from joule.kernel.label import Label
 from joule.vault.keys import Keyring
 
 LIFETIME = timedelta(hours=24)
+GRANT_LIFETIME = timedelta(days=14)  # how long a task waits for a permission at a provider
+STEP_UP = "integrations.step_up/"  # what such a question is about: this, and the id of the connected account
 NOTE = "note"  # the field a note is sealed as, in the row of its approval
 
 
@@ -56,6 +58,10 @@ _ANSWER = text(
     "UPDATE approval SET state = :state, answered_at = :at, answered_by = :by, note = :note "
     "WHERE org_id = :org AND id = :id AND state = 'asked' AND expires_at > :at RETURNING task_id"
 )
+_GRANT = text(
+    "UPDATE approval SET state = 'approved', answered_at = :at, answered_by = :by "
+    "WHERE org_id = :org AND action = ANY(:actions) AND state = 'asked' AND expires_at > :at RETURNING task_id"
+)
 _TASK = text("SELECT task_id FROM approval WHERE org_id = :org AND id = :id")
 _SPEND = text(
     "UPDATE approval SET state = 'spent' WHERE org_id = :org AND id = :id AND state = 'approved' "
@@ -65,6 +71,7 @@ _LAPSE = text(
     "UPDATE approval SET expires_at = :at WHERE org_id = :org AND task_id = :task AND state IN ('asked', 'approved') "
     "AND expires_at > :at"
 )
+_GIVE_BACK = text("UPDATE approval SET state = 'approved' WHERE org_id = :org AND id = :id AND state = 'spent'")
 _FORGET = text("DELETE FROM approval WHERE org_id = :org AND task_id = ANY(:tasks)")
 _LABEL: TypeAdapter[Label] = TypeAdapter(Label)
 
@@ -97,8 +104,9 @@ async def ask(
     action: str,
     binding: bytes,
     at: datetime,
+    lifetime: timedelta = LIFETIME,
 ) -> None:
-    """Put a question. It lapses after `LIFETIME`."""
+    """Put a question. It lapses after `lifetime`."""
     await session.execute(
         _INSERT,
         {
@@ -110,7 +118,7 @@ async def ask(
             "action": action,
             "binding": binding,
             "at": at,
-            "until": at + LIFETIME,
+            "until": at + lifetime,
         },
     )
 
@@ -154,6 +162,20 @@ async def answer(
         await find(session, org=org, approval=approval, at=at)
         raise Conflict("approval")
     return TaskId(task)
+
+
+async def granted(
+    session: WriteSession, org: OrgId, *, connections: Iterable[UUID], by: PersonId, at: datetime
+) -> Sequence[TaskId]:
+    """Answer every question that waits for a permission of these connected accounts. The tasks to go on with."""
+    about = [f"{STEP_UP}{each}" for each in connections]
+    found = await session.execute(_GRANT, {"org": org, "actions": about, "by": by, "at": at})
+    return sorted({TaskId(each) for each in found.scalars().all()})
+
+
+async def give_back(session: WriteSession, *, org: OrgId, approval: UUID) -> None:
+    """Make a spent approval good again, because what it was spent on did not happen. It keeps its end."""
+    await session.execute(_GIVE_BACK, {"org": org, "id": approval})
 
 
 async def spend(session: WriteSession, *, org: OrgId, approval: UUID, binding: bytes, at: datetime) -> bool:

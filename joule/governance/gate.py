@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn, TypeVar, cast
 from uuid import UUID
 
-from joule.governance import approvals
+from joule.governance import _step_up, approvals
 from joule.governance._performance import Performance, dump
 from joule.governance._wish import own
 from joule.governance.approvals import Answer, Asked
@@ -20,10 +20,11 @@ from joule.governance.flow import provenance_of
 from joule.governance.policy import UNDECIDED, Policy
 from joule.kernel.action import Action
 from joule.kernel.clock import Clock
-from joule.kernel.errors import ApprovalNeeded, OutcomeUnknown, Refused, Stopped
+from joule.kernel.errors import ApprovalNeeded, GrantMissing, OutcomeUnknown, Refused, Stopped
 from joule.kernel.handler import Handler, Method
 from joule.kernel.ids import DecisionId, new_id
 from joule.kernel.permit import Permits
+from joule.kernel.principal import Via
 from traces.errors import RecordingDiffers
 from traces.journal import TaskJournal
 from traces.recording import Step
@@ -80,6 +81,7 @@ class TaskGate:
             return await self._decide_and_perform(action, call, about, step)
 
     async def _decide_and_perform(self, action: Action[R], call: str, about: Mapping[str, Any], step: Step) -> R:
+        await self._lacking(action, call, about, step)
         asked = await self._asked(action, call, about, step)
         facts = self._facts(action, approved=asked is not None)
         decision = self._decide(action, facts)
@@ -90,7 +92,13 @@ class TaskGate:
             await self._ask(action, call, about, decision)
         gate, method = self._gate, self._gate.methods[type(action)]
         performance = Performance(journal=self.journal, permits=gate.permits, clock=gate.clock, stop=self._stop)
-        result = await performance.of(action, method, call=call, about=about, approval=asked)
+        try:
+            result = await performance.of(action, method, call=call, about=about, approval=asked)
+        except GrantMissing as lacking:
+            if action.principal.via is not Via.AGENT:
+                raise
+            at, policies = gate.clock.now(), gate.policy.digest
+            await _step_up.ask(self.journal, action, call, about, lacking, spent=asked, policies=policies, at=at)
         self._minted.update(ids_in(result))
         return cast(R, result)
 
@@ -105,6 +113,13 @@ class TaskGate:
             return self._gate.policy.decide(action.name, principal=who, resource=about, facts=facts)
         except Exception:  # noqa: BLE001 - there is no failure of a policy that allows anything
             return UNDECIDED
+
+    async def _lacking(self, action: Action[Any], call: str, about: Mapping[str, Any], step: Step) -> None:
+        """Raises while a connected account's permission for this call is waited for, or when nobody would give it."""
+        if step.lacking is not None:
+            at = self._gate.clock.now()
+            if denied := await _step_up.answered(self.journal, action, call, step.lacking, at=at):
+                await self._refuse(action, call, about, denied)
 
     async def _asked(self, action: Action[Any], call: str, about: Mapping[str, Any], step: Step) -> Asked | None:
         """The approval this call has been given, if it was ever asked about. Raises while it waits, or was declined."""
@@ -169,7 +184,7 @@ class TaskGate:
         raise problem
 
     def _expect_same(self, call: str, step: Step, binding: bytes) -> None:
-        for entry in (step.intent, step.asked, step.end):
+        for entry in (step.intent, step.asked, step.lacking, step.end):
             if entry is not None and entry.attrs["binding"] != binding.hex():
                 raise RecordingDiffers(call)
 

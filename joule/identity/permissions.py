@@ -21,19 +21,22 @@ class Permission(StrEnum):
     MEMORY = "memory"  # what is remembered, with its content
     MEMBERS = "members"  # the organisation's people, their roles and their sessions
     SETTINGS = "settings"  # how the organisation is set up
+    INTEGRATIONS = "integrations"  # providers, connected accounts, what they may do; connecting and revoking
+    CONNECTION_HEALTH = "connection_health"  # whether connections work: no account, no scope, no token
     SUPPORT_TIMELINE = "support_timeline"  # what a task did and when: names of steps, decisions, times; no content
     SUPPORT_REPLAY = "support_replay"  # re-running a task against its record: identical or not; no content
 
 
 _WORK = frozenset({Permission.CHAT, Permission.FILES, Permission.MEMORY})
-_SUPPORT = frozenset({Permission.SUPPORT_TIMELINE, Permission.SUPPORT_REPLAY})
+_OFFICE = frozenset({Permission.MEMBERS, Permission.SETTINGS, Permission.INTEGRATIONS})
+_SUPPORT = frozenset({Permission.SUPPORT_TIMELINE, Permission.SUPPORT_REPLAY, Permission.CONNECTION_HEALTH})
 _ANYBODY = frozenset({Permission.SIGN_IN})
 _SIGNED_IN = _ANYBODY | {Permission.ACCOUNT}
 
 TABLE: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     {
-        Role.OWNER: _SIGNED_IN | _WORK | _SUPPORT | {Permission.MEMBERS, Permission.SETTINGS},
-        Role.ADMIN: _SIGNED_IN | _WORK | _SUPPORT | {Permission.MEMBERS, Permission.SETTINGS},
+        Role.OWNER: _SIGNED_IN | _WORK | _SUPPORT | _OFFICE,
+        Role.ADMIN: _SIGNED_IN | _WORK | _SUPPORT | _OFFICE,
         Role.MEMBER: _SIGNED_IN | _WORK,
         Role.SUPPORT: _SIGNED_IN | _SUPPORT,
         Role.ANONYMOUS: _ANYBODY,

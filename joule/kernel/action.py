@@ -103,7 +103,7 @@ def content(**options: Any) -> Any:
 
 def _told(each: Field[Any], value: Any, *, whole: bool) -> Any:
     if each.metadata.get("content") and not (whole and isinstance(value, str)):
-        return {"length": len(value)}
+        return {"length": len(value or ())}
     return _json(value)
 
 

@@ -9,6 +9,7 @@
     ├── Conflict                    someone else changed it first
     ├── Unavailable                 something Joule depends on is not there just now
     │   └── JournalDown             nothing can be written down, so nothing is done
+    ├── GrantMissing                a connected account lacks a permission only a person can give
     ├── OutcomeUnknown              an effect was started and its end was never seen
     ├── Stopped                     a person stopped the task
     ├── LimitReached                a task used up its steps, tokens or spend
@@ -124,6 +125,18 @@ class JournalDown(Unavailable):
 
     def advice(self) -> str:
         return "Nothing was done. An operator should check the database's disk and run `joule doctor`; then retry."
+
+
+class GrantMissing(JouleError):
+    """A connected account lacks a permission that only a person can give. Nothing was done at the provider.
+
+    Raised for the agent, it makes the task wait for a person instead of failing the call; see `joule.governance.gate`.
+    """
+
+    code = "joule.grant_missing"
+
+    connection: str  # the id of the connected account
+    scopes: tuple[str, ...]  # the smallest set that would do, as the provider names them
 
 
 class OutcomeUnknown(JouleError):

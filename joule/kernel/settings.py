@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 RetentionClass = Literal["1d", "7d", "30d", "90d", "1y", "7y"]
@@ -123,6 +123,50 @@ class TaskSettings(BaseSettings):
     ] = 30
 
 
+class IntegrationSettings(BaseSettings):
+    """Connected accounts."""
+
+    model_config = _section("JOULE_INTEGRATIONS_")
+
+    deadline_seconds: Annotated[
+        int, Field(ge=1, le=60, description="Longest time one exchange of tokens with a provider may take.")
+    ] = 10
+    lease_seconds: Annotated[
+        int,
+        Field(
+            ge=3, le=600, description="How long one process may be renewing a token; at least three times the deadline."
+        ),
+    ] = 30
+    upkeep_seconds: Annotated[
+        int,
+        Field(
+            ge=1, le=3600, description="How often tokens that are due are renewed and providers told of revocations."
+        ),
+    ] = 15
+    clients_file: Annotated[
+        Path | None,
+        Field(
+            description="JSON file (mode 0600) with the deployment's own OAuth apps; empty: each organisation's own."
+        ),
+    ] = None
+    demo_port: Annotated[
+        int,
+        Field(ge=0, le=65535, description="Port of the labelled demonstration provider on loopback; 0: there is none."),
+    ] = 8110
+    mcp_port: Annotated[
+        int,
+        Field(
+            ge=0, le=65535, description="Port on loopback where an MCP server may be added, for trying one; 0: none."
+        ),
+    ] = 0
+
+    @model_validator(mode="after")
+    def _lease_outlasts_the_exchange(self) -> "IntegrationSettings":
+        if self.lease_seconds < 3 * self.deadline_seconds:
+            raise ValueError("lease_seconds must be at least three times deadline_seconds")
+        return self
+
+
 class WebSettings(BaseSettings):
     """The browser's side."""
 
@@ -165,6 +209,7 @@ class Settings(BaseSettings):
     llm: Annotated[ModelSettings, Field(default_factory=ModelSettings)]
     task: Annotated[TaskSettings, Field(default_factory=TaskSettings)]
     web: Annotated[WebSettings, Field(default_factory=WebSettings)]
+    integrations: Annotated[IntegrationSettings, Field(default_factory=IntegrationSettings)]
 
     @cached_property
     def key_file(self) -> Path:

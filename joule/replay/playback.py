@@ -38,10 +38,10 @@ class Playback:
         """What `call` came to. Raises `Diverged` where the record does not know this wish."""
         self.asked.add(call)
         step = self._recording.step(call)
-        entry = step.end or step.asked or step.intent
+        entry = step.end or step.asked or step.intent or step.lacking
         if entry is None:
             self._unrecorded(call)
-        said = next(each for each in (step.intent, step.asked, step.end) if each is not None)
+        said = next(each for each in (step.intent, step.asked, step.lacking, step.end) if each is not None)
         if said.attrs["binding"] != self._keyring.commitment("call", action.binding()).hex():
             kind = Divergence.REQUEST if action.effect is Effect.MODEL else Divergence.ARGUMENTS
             self._stop(Difference(kind=kind, at=call, field="request"))
@@ -57,7 +57,8 @@ class Playback:
 
     def _judge(self, action: Action[Any], call: str, step: Step) -> None:
         """Decide again on what is known now, and compare facts and decision with the record."""
-        recorded = step.intent or (step.end if step.end and step.end.kind is Kind.REFUSED else step.asked)
+        refused = step.end if step.end and step.end.kind is Kind.REFUSED else None
+        recorded = step.intent or refused or step.lacking or step.asked
         if recorded is None or "facts" not in recorded.attrs:
             return
         then = recorded.attrs["facts"]
@@ -78,14 +79,17 @@ class Playback:
         decision = self._policy.decide(
             action.name, principal=str(action.principal.person), resource=resource_of(action), facts=facts
         )
-        was, word = str(recorded.attrs["decision"]), _word(decision)
+        # What a connected account lacked was found out by trying, so the policies had allowed it.
+        was = "allow" if recorded is step.lacking else str(recorded.attrs["decision"])
+        word = _word(decision)
         if was != word and not _declined(step):
             self._stop(Difference(kind=Divergence.DECISION, at=call, field="decision", recorded=was, now=word))
 
     def _end(self, action: Action[R], call: str, step: Step) -> R:
         end = step.end
-        if end is None and step.asked is not None and step.intent is None:
-            why = step.asked.content.get("why") or {"reason": "", "advice": ""}
+        asked = step.lacking or step.asked
+        if end is None and asked is not None and step.intent is None:
+            why = asked.content.get("why") or {"reason": "", "advice": ""}
             raise ApprovalNeeded(action.name, reason=why["reason"], advice=why["advice"])
         if end is None:
             raise Stopped()  # begun and given up: a stopped task, or one that died here

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from time import perf_counter_ns
 from uuid import UUID
 
+from integrations.catalogue.load import catalogue
 from joule.agent import graph, prompts
+from joule.agent.connected import ASKED_FOR_ACCOUNTS
 from joule.agent.tools import Toolbox
 from joule.agent.work import words_of, work
 from joule.governance.policy import Policy
@@ -47,7 +49,7 @@ async def replay(
     else:
         playback = Playback(recording, policy=policy, keyring=keyring, words=words_of(started.content))
         differences = await _run(playback, recording, started, org, settings, toolbox)
-    differences += _versions(started, policy, toolbox) if not differences else []
+    differences += _versions(started, recording, policy, toolbox) if not differences else []
     return ReplayReport(
         task=task,
         verdict=_verdict(differences),
@@ -96,14 +98,17 @@ def _ending(recording: Recording, outcome: str, answer: str) -> list[Difference]
     return []
 
 
-def _versions(started: Row, policy: Policy, toolbox: Toolbox) -> list[Difference]:
+def _versions(started: Row, recording: Recording, policy: Policy, toolbox: Toolbox) -> list[Difference]:
     now = {"graph": graph.digest(), "prompt": prompts.digest(), "tools": toolbox.digest, "bundle": policy.digest}
+    then = {name: started.attrs.get(name) for name in now}
+    described = recording.step(ASKED_FOR_ACCOUNTS).end
+    found = described.content.get("result") if described is not None else None
+    if found and found["connections"]:
+        then["catalogue"], now["catalogue"] = found["catalogue_version"], catalogue().version
     return [
-        Difference(
-            kind=Divergence.VERSION, at="start", field=name, recorded=str(started.attrs[name])[:12], now=value[:12]
-        )
+        Difference(kind=Divergence.VERSION, at="start", field=name, recorded=str(then[name])[:12], now=value[:12])
         for name, value in now.items()
-        if started.attrs.get(name) != value
+        if then[name] != value
     ]
 
 

@@ -20,7 +20,7 @@ from ag_ui.core import (
     ToolCallStartEvent,
 )
 
-from joule.governance.approvals import LIFETIME
+from joule.governance.approvals import GRANT_LIFETIME, LIFETIME
 from joule.kernel.errors import JouleError
 from traces.reader import TaskEvent
 
@@ -46,7 +46,14 @@ def decision(row: TaskEvent) -> BaseEvent:
     value.update((name, row.attrs[name]) for name in _DECIDED if name in row.attrs)
     if row.content.get("why"):
         value["why"] = row.content["why"]
+    if lacks(row):
+        value["lacks"] = row.content.get("grant") or {}
     return custom("joule.decision", value)
+
+
+def lacks(row: TaskEvent) -> bool:
+    """Whether a row asks for a permission of a connected account, and not for a person's agreement."""
+    return row.kind == "approval.asked" and "code" in row.attrs
 
 
 def approval(row: TaskEvent) -> BaseEvent:
@@ -125,11 +132,11 @@ def interrupted(questions: Iterable[tuple[str | None, TaskEvent]]) -> RunFinishe
         interrupts=[
             Interrupt(
                 id=row.attrs["approval_id"],
-                reason="approval",
+                reason="permission" if lacks(row) else "approval",
                 message=(row.content.get("why") or {}).get("reason"),
                 tool_call_id=tool_call,
                 response_schema=_ANSWER,
-                expires_at=(row.at + LIFETIME).isoformat(),
+                expires_at=(row.at + (GRANT_LIFETIME if lacks(row) else LIFETIME)).isoformat(),
                 metadata={"joule": {"action": row.attrs.get("action"), "policies": row.attrs.get("policies", [])}},
             )
             for tool_call, row in questions

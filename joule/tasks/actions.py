@@ -78,6 +78,27 @@ class AnswerApproval(Action[Answered]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Resumed:
+    """The tasks that go on."""
+
+    tasks: tuple[TaskId, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResumeAfterGrant(Action[Resumed]):
+    """Go on with every task that waited for a permission of these connected accounts, now that it was given.
+
+    It opens nothing: the account says itself what it may do when it is asked again, and if not, the task waits again.
+    """
+
+    name: ClassVar[str] = "tasks.resume_after_grant"
+    effect: ClassVar[Effect] = Effect.WRITE
+    idempotent: ClassVar[bool] = True
+
+    connections: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ThreadRenamed:
     """The thread that has a new title."""
 

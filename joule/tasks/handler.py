@@ -17,7 +17,7 @@ from joule.kernel.handler import Method
 from joule.kernel.ids import OrgId, PersonId, ProjectId, TaskId, ThreadId, new_id
 from joule.kernel.permit import Admission, Permit
 from joule.kernel.principal import Principal, Role
-from joule.tasks import _places, _states, _store
+from joule.tasks import _places, _states, _store, granting
 from joule.tasks.actions import (
     AnswerApproval,
     Answered,
@@ -25,6 +25,8 @@ from joule.tasks.actions import (
     ForgetProject,
     ProjectForgotten,
     RenameThread,
+    ResumeAfterGrant,
+    Resumed,
     Started,
     StartTask,
     Stopping,
@@ -68,6 +70,7 @@ class TasksHandler:
             StartTask: self.start,
             StopTask: self.stop,
             AnswerApproval: self.answer_approval,
+            ResumeAfterGrant: self.resume_after_grant,
             RenameThread: self.rename_thread,
             DeleteThread: self.delete_thread,
             ForgetProject: self.forget_project,
@@ -137,6 +140,15 @@ class TasksHandler:
         else:
             await _store.note_answer(session, org, task)
         return Answered(task=task)
+
+    async def resume_after_grant(self, permit: Permit, action: ResumeAfterGrant, session: WriteSession) -> Resumed:
+        """Tasks that have ended, and accounts nobody waits for, are no error."""
+        self._admission.admit(permit, action)
+        org, by, at = action.principal.org, _person(action.principal), self._clock.now()
+        going = await granting.go_on(
+            session, org, connections=action.connections, by=by, at=at, dispatcher=self._dispatcher
+        )
+        return Resumed(tasks=going)
 
     async def rename_thread(self, permit: Permit, action: RenameThread, session: WriteSession) -> ThreadRenamed:
         """Raises `NotFound`, `NotYours`, or `EmptyRequest` for a title without words."""

@@ -10,6 +10,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from integrations.clients import read_file
 from joule.identity.addresses import Addresses
 from joule.identity.lifetimes import Lifetimes
 from joule.identity.queries import Visitors
@@ -51,9 +52,15 @@ def build_app(house: House) -> FastAPI:
             database=house.database, vault=house.vault, clock=house.clock, lifetimes=Lifetimes.of(settings)
         ),
         addresses=Addresses(database=house.database, vault=house.vault),
+        own_apps=frozenset(read_file(house.settings.integrations.clients_file)),
     )
     places = Places(
-        apps={"support": _app(web, support.routers), "admin": _app(web, admin.routers), "api": _app(web, api.routers)},
+        apps={
+            "support": _app(web, support.routers),
+            "admin": _app(web, admin.routers),
+            "integrations": _app(web, admin.integrations.ways_back),
+            "api": _app(web, api.routers),
+        },
         static=StaticFiles(directory=STATIC),
         otherwise=_app(web, chat.routers),
     )

@@ -54,6 +54,7 @@ class Web:
     address: Address
     visitors: Visitors
     addresses: Addresses
+    own_apps: frozenset[str] = frozenset()  # providers at which the deployment has an app of its own
 
     @property
     def settings(self) -> Settings:

@@ -46,9 +46,11 @@ class Shell:
 
 _PLACES = (
     ("/admin/members", "Members", "people", Permission.MEMBERS),
+    ("/admin/integrations", "Integrations", "plug", Permission.INTEGRATIONS),
     ("/admin/settings", "Settings", "gear", Permission.SETTINGS),
     ("/admin/audit", "Audit log", "list", Permission.SETTINGS),
     ("/support", "Support", "life", Permission.SUPPORT_TIMELINE),
+    ("/support/connections", "Connection health", "clock", Permission.CONNECTION_HEALTH),
 )
 
 

@@ -42,6 +42,8 @@ async def test_a_message_becomes_effects_each_with_its_rows(here: Home):
     events = await here.events(claim.task)
     ended = {e.call: e.attrs["action"] for e in events if e.kind == "action.result"}
     assert ended == {
+        "context/connections": "integrations.describe_connections",
+        "context/mcp": "integrations.describe_mcp_tools",
         "context/memory": "memory.list_items",
         "context/files": "memory.list_files",
         "model/0": "llm.generate",

@@ -7,7 +7,7 @@ from typing import Any
 
 import cedarpy
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joule.cli.policy import every_action
@@ -173,6 +173,7 @@ facts = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)  # all the policies together take their time on a busy machine
 @given(st.sampled_from(every_action()), facts)
 def test_the_policies_that_can_name_an_action_decide_as_all_of_them_do(action: type[Action[Any]], given: Facts):
     allowed, reasons = by_all(action.name, given)

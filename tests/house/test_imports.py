@@ -23,6 +23,8 @@ PLANTS = {
     "Cedar only in the policy": ("joule/agent/planted.py", "import cedarpy"),
     "The graph library only in the agent": ("traces/planted.py", "import langgraph"),
     "Outbound HTTP only in the providers": ("memory/planted.py", "import httpx"),
+    "The OAuth library only on the wire": ("integrations/broker/planted.py", "import authlib"),
+    "The MCP library only in its connector": ("integrations/broker/planted_too.py", "import mcp"),
 }
 
 

@@ -14,6 +14,8 @@ MATRIX = {
     Permission.MEMORY: "yes yes yes no no no",
     Permission.MEMBERS: "yes yes no no no yes",
     Permission.SETTINGS: "yes yes no no no no",
+    Permission.INTEGRATIONS: "yes yes no no no no",
+    Permission.CONNECTION_HEALTH: "yes yes no yes no yes",
     Permission.SUPPORT_TIMELINE: "yes yes no yes no yes",
     Permission.SUPPORT_REPLAY: "yes yes no yes no yes",
 }

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, get_type_hints
 
 import pytest
@@ -22,6 +22,7 @@ SAMPLES: dict[Any, Any] = {
     timedelta: timedelta(seconds=90),
     tuple[str, ...]: ("a.policy",),
     float | None: None,
+    datetime | None: datetime(2026, 1, 1, tzinfo=UTC),
 }
 SENTENCES = dict.fromkeys(("advice", "message", "problem", "reason"), "the thing is wrong.")
 

@@ -13,6 +13,7 @@ ROOMS = (
     "joule.llm",
     "joule.governance",
     "joule.tasks",
+    "integrations",
 )
 
 

@@ -7,7 +7,8 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
-from joule.identity.actions import Secret
+from pydantic import SecretStr
+
 from joule.kernel.action import Action
 from joule.kernel.ids import ProjectId, new_id
 from joule.kernel.principal import Principal
@@ -33,7 +34,9 @@ def _value(hint: Any) -> Any:
         return ()
     if issubclass(hint, Enum):
         return next(iter(hint))
-    plain = {str: "words", bytes: b"bytes", int: 1, bool: True, datetime: datetime.now(UTC), Secret: Secret("s" * 20)}
+    plain = {str: "words", bytes: b"bytes", int: 1, bool: True, datetime: datetime.now(UTC)}
+    if issubclass(hint, SecretStr):
+        return hint("s" * 20)
     if hint in plain:
         return plain[hint]
     if hint is UUID:

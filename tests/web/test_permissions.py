@@ -14,7 +14,13 @@ from joule.web import admin, api, chat, support
 from joule.web.access import Allow, Anyone
 from tests.web.conftest import Site
 
-ROUTERS: tuple[APIRouter, ...] = (*chat.routers, *support.routers, *admin.routers, *api.routers)
+ROUTERS: tuple[APIRouter, ...] = (
+    *chat.routers,
+    *support.routers,
+    *admin.routers,
+    *admin.integrations.ways_back,
+    *api.routers,
+)
 PUBLIC = {"/healthz", "/sign-in", "/sign-in/link", "/help/offline-model"}
 
 
@@ -78,16 +84,17 @@ async def test_nobody_sees_a_page_without_signing_in(site: Site, path: str) -> N
 
 
 CHAT = ("/projects", "/search", "/api/v1/projects")
-OFFICE = ("/admin/members", "/admin/settings", "/admin/audit")
+HEALTH = ("/support", "/support/connections")
+OFFICE = ("/admin/members", "/admin/integrations", "/admin/settings", "/admin/audit")
 
 
 @pytest.mark.parametrize(
     ("role", "open_to", "closed_to"),
     [
-        (Role.OWNER, (*CHAT, *OFFICE, "/support", "/account"), ()),
-        (Role.ADMIN, (*CHAT, *OFFICE, "/support", "/account"), ()),
-        (Role.MEMBER, (*CHAT, "/account"), (*OFFICE, "/support")),
-        (Role.SUPPORT, ("/support", "/account"), (*CHAT, *OFFICE)),
+        (Role.OWNER, (*CHAT, *OFFICE, *HEALTH, "/account"), ()),
+        (Role.ADMIN, (*CHAT, *OFFICE, *HEALTH, "/account"), ()),
+        (Role.MEMBER, (*CHAT, "/account"), (*OFFICE, *HEALTH)),
+        (Role.SUPPORT, (*HEALTH, "/account"), (*CHAT, *OFFICE)),
     ],
 )
 async def test_a_role_opens_its_pages_and_no_others(

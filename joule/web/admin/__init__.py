@@ -1,5 +1,6 @@
-"""The app of owners and admins: members and their sessions, how Joule is set up, what people did by hand."""
+"""The app of owners and admins: members and their sessions, connected accounts, how Joule is set up, what people
+did by hand."""
 
-from joule.web.admin import audit, members, overview
+from joule.web.admin import audit, integrations, members, overview
 
-routers = (members.router, overview.router, audit.router)
+routers = (members.router, overview.router, audit.router, *integrations.routers)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -149,6 +150,14 @@ def _forgotten(result: Mapping[str, Any]) -> tuple[str, str]:
     return f"Forgotten: {counted(result['items'], 'item')}.", ""
 
 
+def _answered(result: Mapping[str, Any]) -> tuple[str, str]:
+    more = " There is more than this." if result.get("next_page") else ""
+    said = str(result["data"])
+    with suppress(ValueError):  # text that is no JSON is shown as it is
+        said = json.dumps(json.loads(said), ensure_ascii=False, indent=1)
+    return f"The account answered.{more}", said
+
+
 _SAY: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, str]]] = {
     "memory.list_files": _files,
     "memory.read_file": _read,
@@ -161,4 +170,8 @@ _SAY: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, str]]] = {
     "memory.recall": _recalled,
     "memory.list_items": _recalled,
     "memory.forget_item": _forgotten,
+    "integrations.read_from_provider": _answered,
+    "integrations.draft_at_provider": _answered,
+    "integrations.send_to_provider": _answered,
+    "integrations.spend_at_provider": _answered,
 }

@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from joule.web import wording
-from joule.web.chat import outcomes
-from joule.web.chat.views import Approval, Fact, Step
+from joule.web.chat import lacking, outcomes
+from joule.web.chat.views import Approval, Fact, Step, StepUp
 
 _HIDDEN_FACTS = {"effect", "training", "approved", "role"}
 
@@ -21,11 +21,14 @@ class Gathering:
     tool: str
     project: UUID
     reasons: Mapping[str, str]  # the words of the policies in force, by their ids
+    task: UUID
+    back: str = ""  # the page of the conversation
     action: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     decision: Mapping[str, Any] = field(default_factory=dict)
     approval: UUID | None = None  # while a person has to answer
     approved: bool | None = None  # how they answered
+    lacks: Mapping[str, Any] | None = None  # what a connected account was not allowed, last time it was tried
     outcome: str = ""  # result, failed or refused
     result: Any = None
     took: timedelta | None = None
@@ -35,6 +38,8 @@ class Gathering:
         """The gate has decided."""
         self.decision = value
         self.action = str(value.get("action") or self.action)
+        if value.get("decision") == "ask":
+            self.lacks = value.get("lacks")
         waits = value.get("decision") == "ask" and value.get("approval_id")
         self.approval = UUID(str(value["approval_id"])) if waits else None
 
@@ -51,20 +56,20 @@ class Gathering:
 
     def view(self) -> Step:
         """The card."""
-        icon, title = wording.tool(self.tool)
+        icon = wording.tool(self.tool)[0]
         verdict, tone, glyph, look = self._verdict()
         sentence, shown = self._end()
         why = self.decision.get("why") or {}
         return Step(
             key=self.key,
             icon=icon,
-            title=title,
-            subject=outcomes.subject(self.arguments),
+            title=self._title(),
+            subject=outcomes.subject(lacking.asked_of(self.arguments)),
             verdict=verdict,
             tone=tone,
             glyph=glyph,
             look=look,
-            asked=outcomes.asked(self.arguments),
+            asked=outcomes.asked(lacking.asked_of(self.arguments)),
             why=self._why(),
             advice=str(why.get("advice") or ""),
             policies=tuple(str(each) for each in self.decision.get("policies") or ()),
@@ -74,19 +79,24 @@ class Gathering:
             result=shown,
             saved=outcomes.saved(self.action, self.result, self.project) if self.outcome == "result" else None,
             approval=self._approval(),
+            step_up=self._step_up(),
         )
+
+    def _title(self) -> str:
+        return lacking.title_of(self.arguments) or wording.tool(self.tool)[1]
 
     def _verdict(self) -> tuple[str, str, str, str]:
         said = self.decision.get("decision")
         if said == "deny" or self.outcome == "refused":
             return ("Declined" if self.approved is False else "Refused"), "no", "cross", "is-refused"
         if self.approval is not None:
-            return "Needs your approval", "ask", "hand", "is-asking"
+            needs = "your approval" if self.lacks is None else "a permission"
+            return f"Needs {needs}", "ask", "hand", "is-asking"
         if self.outcome == "failed":
             return "Allowed, but failed", "no", "cross", "is-refused"
         if self.cut_off:
             return "Not finished", "", "hand", ""
-        if self.approved:
+        if self.approved and self.lacks is None:
             return "Approved by you", "ok", "check", ""
         if said == "allow":
             return ("Allowed" if self.outcome else "Allowed, running"), "ok", "check", ""
@@ -94,6 +104,8 @@ class Gathering:
 
     def _why(self) -> str:
         said, why = self.decision.get("decision"), self.decision.get("why") or {}
+        if why.get("reason") and said == "ask" and self.lacks is not None:
+            return f"Allowed by the policies, but {_clause(str(why['reason']))}."
         if why.get("reason"):
             opening = {"ask": "Asks a person first: ", "deny": "Refused: "}.get(str(said), "")
             return f"{opening}{_clause(str(why['reason']))}."
@@ -120,21 +132,33 @@ class Gathering:
         return tuple(Fact(name=name, value=value) for name, value in told)
 
     def _approval(self) -> Approval | None:
-        if self.approval is None:
+        if self.approval is None or self.lacks is not None:
             return None
         why = self.decision.get("why") or {}
-        title = wording.tool(self.tool)[1]
         where = (self.decision.get("facts") or {}).get("provenance")
         came_from = f"Where this comes from: {wording.fact('provenance', where)[1]}." if where else ""
         reason = _sentence(str(why.get("reason") or "a person must agree first"))
         return Approval(
             id=self.approval,
             href=f"/chat/approvals/{self.approval}",
-            title=f"May Joule do this? {title} {outcomes.subject(self.arguments)}".rstrip(),
+            title=f"May Joule do this? {self._title()}",
             reason=f"{reason} {why.get('advice') or ''}".strip(),
-            values=outcomes.asked(self.arguments),
+            values=outcomes.asked(lacking.asked_of(self.arguments)),
             came_from=came_from,
             policies=tuple(str(each) for each in self.decision.get("policies") or ()),
+        )
+
+    def _step_up(self) -> StepUp | None:
+        if self.approval is None or self.lacks is None:
+            return None
+        why = self.decision.get("why") or {}
+        return lacking.step_up(
+            self.lacks,
+            self.arguments,
+            question=self.approval,
+            task=self.task,
+            back=self.back,
+            reason=_sentence(str(why.get("reason") or "the account lacks a permission for this")),
         )
 
 

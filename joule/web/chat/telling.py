@@ -54,9 +54,12 @@ class _Text:
 class Telling:
     """One task as far as it has been told."""
 
-    def __init__(self, *, task: UUID, project: UUID, renderer: Renderer, reasons: Mapping[str, str]) -> None:
+    def __init__(
+        self, *, task: UUID, project: UUID, thread: UUID, renderer: Renderer, reasons: Mapping[str, str]
+    ) -> None:
         """`reasons` are the words of the policies by their ids."""
         self._task, self._project, self._renderer, self._reasons = task, project, renderer, reasons
+        self._back = f"/projects/{project}/threads/{thread}"
         self._parts: dict[str, _Text | Gathering] = {}  # by message or tool call, in the order they came
         self.stand: Stand | None = None  # None until the first run starts
         self.error: Mapping[str, Any] = {}
@@ -96,6 +99,8 @@ class Telling:
                     tool=event.tool_call_name,
                     project=self._project,
                     reasons=self._reasons,
+                    task=self._task,
+                    back=self._back,
                 )
             case ToolCallArgsEvent():
                 self._step(event.tool_call_id).arguments = json.loads(event.delta)
@@ -182,7 +187,7 @@ class Telling:
 _STANDS = {"success": Stand.DONE, "interrupt": Stand.WAITING, "cancelled": Stand.STOPPED}
 _ANNOUNCED = {
     Stand.RUNNING: "",
-    Stand.WAITING: "Joule asks for your approval.",
+    Stand.WAITING: "Joule waits for your answer.",
     Stand.DONE: "The answer is finished.",
     Stand.FAILED: "The task ended with an error.",
     Stand.STOPPED: "The answer was stopped.",

@@ -60,7 +60,13 @@ async def turn_of(
 
 def telling_of(web: Web, facts: TaskFacts) -> Telling:
     """A telling that has heard nothing yet."""
-    return Telling(task=facts.task, project=facts.project, renderer=web.markdown, reasons=web.house.reasons)
+    return Telling(
+        task=facts.task,
+        project=facts.project,
+        thread=facts.thread,
+        renderer=web.markdown,
+        reasons=web.house.reasons,
+    )
 
 
 def tail_of(telling: Telling, facts: TaskFacts, stand: Stand) -> Turn:

@@ -56,6 +56,26 @@ class Approval:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Permission:
+    """One permission of a provider: its own name for it, and what it means."""
+
+    name: str
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepUp:
+    """Permissions a connected account lacks. `href` is where they are given, `answer` where to say that they are."""
+
+    id: UUID
+    answer: str
+    provider: str
+    reason: str
+    permissions: tuple[Permission, ...]
+    href: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Step:
     """One thing the agent wanted, what the gate said, and what came of it."""
 
@@ -77,6 +97,7 @@ class Step:
     result: str
     saved: Saved | None = None
     approval: Approval | None = None
+    step_up: StepUp | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

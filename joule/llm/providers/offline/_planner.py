@@ -8,16 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from joule.llm.actions import Message, ToolCall, ToolSpec
-from joule.llm.providers.offline import _changing, _reading
+from joule.llm.providers.offline import _account_work, _changing, _reading
+from joule.llm.providers.offline._accounts import Account, accounts_of
 from joule.llm.providers.offline._desk import Desk, Pending, Turn, Want, turn_of
 from joule.llm.providers.offline._reading import Finding
 from joule.llm.providers.offline._requests import parse, wants_voice
 from joule.llm.providers.offline._speech import closing, help_text, opening
 from joule.llm.providers.offline._wishes import (
+    AskAccount,
     DeleteFile,
+    DoAtAccount,
     EditFile,
     Forget,
     Help,
+    ListAccounts,
     ListFiles,
     ReadFile,
     Recall,
@@ -43,7 +47,8 @@ class Step:
 def plan(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Step:
     """The next step of the conversation. Never raises, whatever the messages say."""
     turn = turn_of(messages)
-    wishes = parse(turn.request)
+    accounts = accounts_of(messages, tools)
+    wishes = parse(turn.request, accounts)
     if not wishes or isinstance(wishes[0], Help):
         return Step(text=help_text(understood=bool(wishes)))
     findings: dict[int, Finding] = {}
@@ -55,7 +60,7 @@ def plan(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Step:
             continue
         desk = Desk(turn=turn, tools=tools, since=max((reached[each] for each in first), default=0))
         try:
-            findings[place] = _fulfil(wish, desk, turn, wishes, [findings[each] for each in sorted(first)])
+            findings[place] = _fulfil(wish, desk, turn, wishes, [findings[each] for each in sorted(first)], accounts)
         except Pending as pending:
             wants += [each for each in pending.wants if each not in wants]
         reached[place] = desk.reached
@@ -66,7 +71,14 @@ def plan(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Step:
     return Step(text=closing([findings[each] for each in sorted(findings)]))
 
 
-def _fulfil(wish: Wish, desk: Desk, turn: Turn, wishes: Sequence[Wish], before: Sequence[Finding]) -> Finding:
+def _fulfil(
+    wish: Wish,
+    desk: Desk,
+    turn: Turn,
+    wishes: Sequence[Wish],
+    before: Sequence[Finding],
+    accounts: Sequence[Account],
+) -> Finding:
     match wish:
         case ListFiles():
             return _reading.list_files(wish, desk)
@@ -93,6 +105,12 @@ def _fulfil(wish: Wish, desk: Desk, turn: Turn, wishes: Sequence[Wish], before: 
             return _reading.recall(wish, desk)
         case Forget():
             return _changing.forget(wish, desk)
+        case ListAccounts():
+            return _account_work.list_accounts(accounts)
+        case AskAccount():
+            return _account_work.ask(wish, desk, accounts)
+        case DoAtAccount():
+            return _account_work.do(wish, desk, accounts)
         case Help():
             return Finding(text=help_text(understood=True))
 
@@ -106,7 +124,7 @@ def _needed(place: int, wishes: Sequence[Wish]) -> set[int]:
 
 
 def _makes_text(wish: Wish) -> bool:
-    return isinstance(wish, Summarise | Statistics | ListFiles | SearchFiles | ReadFile | Recall)
+    return isinstance(wish, Summarise | Statistics | ListFiles | SearchFiles | ReadFile | Recall | AskAccount)
 
 
 def _clash(earlier: Wish, later: Wish) -> bool:

@@ -4,9 +4,11 @@ Pure. Every pattern is anchored at the clause's beginning, so that a wish inside
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
+from joule.llm.providers.offline._account_requests import account_wish
+from joule.llm.providers.offline._accounts import Account
 from joule.llm.providers.offline._phrases import (
     EXT,
     FILE,
@@ -52,9 +54,11 @@ _ASKS = re.compile(
 )
 
 
-def read_wish(clause: str) -> Wish | None:
+def read_wish(clause: str, accounts: Sequence[Account] = ()) -> Wish | None:
     """The wish a clause begins with; None when it begins with none."""
     said = without_politeness(clause)
+    if (wish := account_wish(said, accounts)) is not None:
+        return wish
     return next((wish for read in _READERS if (wish := read(said)) is not None), None)
 
 

@@ -5,13 +5,16 @@ message is cut where the rest of it is itself a wish, so that "and" inside a rem
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from joule.llm.providers.offline._account_requests import account_wish
+from joule.llm.providers.offline._accounts import Account
 from joule.llm.providers.offline._phrases import speaks_of_voice, without_politeness
 from joule.llm.providers.offline._readers import literal_text, read_wish, summary_wish
 from joule.llm.providers.offline._wishes import (
     DeleteFile,
+    DoAtAccount,
     EditFile,
     Forget,
     Help,
@@ -31,11 +34,11 @@ _QUOTES = re.compile(r"\"[^\"]*\"|“[^”]*”|`[^`]*`|‘[^’]*’|(?<!\w)'[^
 _PRONOUN = re.compile(r"(?:it|that|this|them|the\s+file|that\s+file|file)", re.IGNORECASE)
 
 
-def parse(text: str) -> tuple[Wish, ...]:
+def parse(text: str, accounts: Sequence[Account] = ()) -> tuple[Wish, ...]:
     """The wishes of a message in order; none when it is not something the offline model understands."""
     found: list[Wish] = []
-    for clause in _clauses(text.strip()):
-        wish = read_wish(clause)
+    for clause in _clauses(text.strip(), accounts):
+        wish = read_wish(clause, accounts)
         if wish is not None:
             found += [each for each in _meant(_apart(wish, clause), found) if each not in found]
     real = [each for each in found if not isinstance(each, Help)]
@@ -47,9 +50,12 @@ def wants_voice(text: str) -> bool:
     return speaks_of_voice(text[:MOST_CHARS])
 
 
-def _clauses(text: str) -> Iterator[str]:
+def _clauses(text: str, accounts: Sequence[Account]) -> Iterator[str]:
     text = without_politeness(text)
-    if literal_text(text) is not None:  # the text to be written may hold anything, so it is not cut
+    whole = account_wish(text, accounts) if ":" in text else None
+    if (
+        isinstance(whole, DoAtAccount) or literal_text(text) is not None
+    ):  # the text to be written may hold anything, so it is not cut
         yield text
         return
     text = text[:MOST_CHARS]
@@ -58,7 +64,7 @@ def _clauses(text: str) -> Iterator[str]:
     for cut in _BREAK.finditer(text):
         if cut.start() < start or any(low < cut.start() < high for low, high in shielded):
             continue
-        follows = read_wish(text[cut.end() : cut.end() + _LOOK_AHEAD])
+        follows = read_wish(text[cut.end() : cut.end() + _LOOK_AHEAD], accounts)
         # A bare comma may belong to a sentence; nothing is taken away on its account.
         if follows is None or (isinstance(follows, DeleteFile | Forget) and cut[0].strip() == ","):
             continue

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 
 from joule.llm.providers.offline._reading import Finding
 from joule.llm.providers.offline._wishes import (
+    AskAccount,
     DeleteFile,
+    DoAtAccount,
     EditFile,
     Forget,
+    ListAccounts,
     ListFiles,
     ReadFile,
     Recall,
@@ -27,6 +30,7 @@ EXAMPLES = (
     ("write and edit files", '“Write "Hello" to notes.md”, “Replace "cheap" with "good value" in notes.md”'),
     ("delete files", "“Delete notes.md”"),
     ("remember, recall and forget", "“Remember that we never use exclamation marks”, “What do you remember?”"),
+    ("use connected accounts", "“What accounts are connected?”, “Show the campaigns from the demo CRM”"),
 )
 
 
@@ -76,4 +80,10 @@ def _told(wish: Wish) -> str:
             return "look into the memory"
         case Forget():
             return "forget that"
+        case ListAccounts():
+            return "look at the connected accounts"
+        case AskAccount():
+            return f"ask {wish.account}"
+        case DoAtAccount():
+            return f"do that at {wish.account}"
     return "help"

@@ -96,6 +96,28 @@ class Forget:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ListAccounts:
+    """Which accounts are connected, and what can be asked of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskAccount:
+    """A look at something in a connected account, or how many there are."""
+
+    account: str
+    question: str
+    counts: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoAtAccount:
+    """Something to be done through a connected account, in the person's words."""
+
+    account: str
+    order: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Help:
     """What can be asked."""
 
@@ -113,5 +135,8 @@ Wish = (
     | Remember
     | Recall
     | Forget
+    | ListAccounts
+    | AskAccount
+    | DoAtAccount
     | Help
 )

@@ -1,0 +1,81 @@
+"""Writes down who Joule is at a provider, and what the organisation allows of it."""
+
+from datetime import datetime
+
+from integrations import clients
+from integrations._columns import CLIENT_ID, NEXT_SECRET
+from integrations.actions import SetProviderClient, SetProviderRule
+from integrations.catalogue.load import catalogue
+from integrations.results import ClientSet, RuleSet
+from integrations.tables import ProviderClientRow, ProviderRuleRow
+from joule.database.engine import WriteSession
+from joule.kernel.errors import Invalid
+from joule.kernel.ids import DecisionId, new_id
+from joule.vault.keys import Keyring
+
+LONGEST = 8_000
+
+
+async def set_client(
+    session: WriteSession, ring: Keyring, action: SetProviderClient, *, decision: DecisionId, now: datetime
+) -> ClientSet:
+    """Keep the client, the former secret beside it if asked. Raises `ProviderUnknown` or `Invalid`."""
+    provider = catalogue().provider(action.provider)
+    row = await clients.row_of(session, ring.org, provider.id, lock=True)
+    if not action.client_id:
+        if row is not None:
+            await session.delete(row)
+        return ClientSet(provider=provider.id, client=None)
+    secret = None if action.client_secret is None else action.client_secret.get_secret_value()
+    extra = {each.name: each.value.get_secret_value() for each in action.extra}
+    _check(action.client_id, secret or "", *extra.values())
+    if set(extra) - {each.name for each in provider.extra_secrets}:
+        raise Invalid("the provider has no such further secret", advice="Give those its page asks for.")
+    if row is None:
+        row = ProviderClientRow(
+            org_id=ring.org,
+            id=new_id(),
+            provider=provider.id,
+            client_id=b"",
+            generation=0,
+            created_at=now,
+            updated_at=now,
+            decision_id=decision,
+        )
+        former = None
+        session.add(row)
+    else:
+        former = clients.opened(ring, row).client_secret if action.keep_former else None
+    row.generation += 1
+    generation = row.generation
+    row.client_id = ring.seal_text(action.client_id, row=row.id, field=CLIENT_ID, generation=generation)
+    row.client_secret = clients.sealed_secret(ring, row.id, generation, secret=secret, extra=extra)
+    row.next_secret = None
+    if former is not None:
+        row.next_secret = ring.seal_text(former.reveal(), row=row.id, field=NEXT_SECRET, generation=generation)
+    row.set_by, row.updated_at, row.decision_id = action.principal.person, now, decision
+    return ClientSet(provider=provider.id, client=row.id)
+
+
+async def set_rule(session: WriteSession, action: SetProviderRule, *, decision: DecisionId, now: datetime) -> RuleSet:
+    """Keep the rule. Raises `ProviderUnknown`, or `Invalid` for a scope the catalogue does not have."""
+    provider = catalogue().provider(action.provider)
+    if action.scopes is not None and set(action.scopes) - set(provider.scopes):
+        raise Invalid("one of these permissions is not this provider's", advice="Choose from the list.")
+    row = await session.get(ProviderRuleRow, (action.principal.org, provider.id), with_for_update=True)
+    if row is None:
+        row = ProviderRuleRow(
+            org_id=action.principal.org, provider=provider.id, allowed=True, updated_at=now, decision_id=decision
+        )
+        session.add(row)
+    row.allowed, row.scopes = action.allowed, None if action.scopes is None else sorted(set(action.scopes))
+    row.set_by, row.updated_at, row.decision_id = action.principal.person, now, decision
+    return RuleSet(provider=provider.id)
+
+
+def _check(*values: str) -> None:
+    if any(len(each) > LONGEST or not each.isprintable() for each in values):
+        raise Invalid(
+            "a client id or secret has characters in it that cannot be part of one",
+            advice="Copy it again from the provider's page, without line breaks.",
+        )

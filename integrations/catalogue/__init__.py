@@ -1,0 +1,1 @@
+"""Providers, their scopes and their operations, as checked and frozen data."""

@@ -1,0 +1,138 @@
+"""Performs what can be done with connected accounts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from integrations import _registering
+from integrations._calling import Calling
+from integrations._consenting import Consenting
+from integrations._late import Late
+from integrations.actions import (
+    BeginConnection,
+    DescribeConnections,
+    DraftAtProvider,
+    FinishConnection,
+    ReadFromProvider,
+    RefreshGrant,
+    RevokeConnection,
+    SendToProvider,
+    SetProviderClient,
+    SetProviderRule,
+    SpendAtProvider,
+    TellProvider,
+)
+from integrations.broker.broker import Broker
+from integrations.clients import Clients
+from integrations.endpoints import ProviderEndpoints
+from integrations.refreshing import Refreshing
+from integrations.results import (
+    Answer,
+    ClientSet,
+    Connected,
+    Connections,
+    ConsentPage,
+    ProviderTold,
+    Refreshed,
+    Revoked,
+    RuleSet,
+)
+from integrations.revoking import Revoking, SyncedContent
+from joule.database.engine import Database, WriteSession
+from joule.kernel.action import Action
+from joule.kernel.clock import Clock
+from joule.kernel.handler import Method
+from joule.kernel.permit import Admission, Permit
+from joule.vault.vault import Vault
+
+
+class IntegrationsHandler:
+    """The only way to connect, use and disconnect accounts."""
+
+    def __init__(
+        self,
+        *,
+        admission: Admission,
+        database: Database,
+        vault: Vault,
+        clock: Clock,
+        clients: Clients,
+        endpoints: ProviderEndpoints,
+        refreshing: Refreshing,
+        broker: Broker,
+        synced: SyncedContent,
+        demo_host: str | None = None,
+    ) -> None:
+        self._admission = admission
+        self._vault, self._clock = vault, clock
+        self._refreshing = refreshing
+        late = Late(database=database, vault=vault, clock=clock)
+        self._consenting = Consenting(
+            database=database, vault=vault, clock=clock, endpoints=endpoints, late=late, demo_host=demo_host
+        )
+        self._revoking = Revoking(database=database, vault=vault, clock=clock, endpoints=endpoints, synced=synced)
+        self._calling = Calling(database=database, vault=vault, clock=clock, clients=clients, broker=broker)
+
+    def methods(self) -> Mapping[type[Action[Any]], Method]:
+        return {
+            SetProviderClient: self.set_provider_client,
+            SetProviderRule: self.set_provider_rule,
+            BeginConnection: self.begin_connection,
+            FinishConnection: self.finish_connection,
+            RevokeConnection: self.revoke_connection,
+            TellProvider: self.tell_provider,
+            RefreshGrant: self.refresh_grant,
+            DescribeConnections: self.describe_connections,
+            ReadFromProvider: self.read_from_provider,
+            DraftAtProvider: self.draft_at_provider,
+            SendToProvider: self.send_to_provider,
+            SpendAtProvider: self.spend_at_provider,
+        }
+
+    async def set_provider_client(self, permit: Permit, action: SetProviderClient, session: WriteSession) -> ClientSet:
+        self._admission.admit(permit, action)
+        ring = await self._vault.keyring(session, action.principal.org)
+        return await _registering.set_client(session, ring, action, decision=permit.decision, now=self._clock.now())
+
+    async def set_provider_rule(self, permit: Permit, action: SetProviderRule, session: WriteSession) -> RuleSet:
+        self._admission.admit(permit, action)
+        return await _registering.set_rule(session, action, decision=permit.decision, now=self._clock.now())
+
+    async def begin_connection(self, permit: Permit, action: BeginConnection) -> ConsentPage:
+        self._admission.admit(permit, action)
+        return await self._consenting.begin(action, decision=permit.decision)
+
+    async def finish_connection(self, permit: Permit, action: FinishConnection) -> Connected:
+        self._admission.admit(permit, action)
+        return await self._consenting.finish(action, decision=permit.decision)
+
+    async def revoke_connection(self, permit: Permit, action: RevokeConnection, session: WriteSession) -> Revoked:
+        self._admission.admit(permit, action)
+        return await self._revoking.revoke(session, action, decision=permit.decision, task=permit.task)
+
+    async def tell_provider(self, permit: Permit, action: TellProvider) -> ProviderTold:
+        self._admission.admit(permit, action)
+        return await self._revoking.tell(action, decision=permit.decision, task=permit.task)
+
+    async def refresh_grant(self, permit: Permit, action: RefreshGrant) -> Refreshed:
+        self._admission.admit(permit, action)
+        return await self._refreshing.ahead(action.principal.org, action.grant, decision=permit.decision)
+
+    async def describe_connections(self, permit: Permit, action: DescribeConnections) -> Connections:
+        self._admission.admit(permit, action)
+        return await self._calling.describe(action)
+
+    async def read_from_provider(self, permit: Permit, action: ReadFromProvider) -> Answer:
+        self._admission.admit(permit, action)
+        return await self._calling.call(action, decision=permit.decision)
+
+    async def draft_at_provider(self, permit: Permit, action: DraftAtProvider) -> Answer:
+        self._admission.admit(permit, action)
+        return await self._calling.call(action, decision=permit.decision)
+
+    async def send_to_provider(self, permit: Permit, action: SendToProvider) -> Answer:
+        self._admission.admit(permit, action)
+        return await self._calling.call(action, decision=permit.decision)
+
+    async def spend_at_provider(self, permit: Permit, action: SpendAtProvider) -> Answer:
+        self._admission.admit(permit, action)
+        return await self._calling.call(action, decision=permit.decision)

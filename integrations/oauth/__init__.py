@@ -1,0 +1,1 @@
+"""Speaks OAuth to providers: the wire only. Keeping and renewing tokens is the room's own business, not this package's."""

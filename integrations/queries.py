@@ -1,0 +1,264 @@
+"""What pages and the command line may read of connected accounts. Nothing here opens a token."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from integrations import receipts
+from integrations._columns import ACCOUNT, CLIENT_ID
+from integrations._ends import ends_of
+from integrations.clients import row_of
+from integrations.results import TokenEnd
+from integrations.tables import ConnectionRow, OAuthGrantRow, ProviderClientRow, ProviderRuleRow, RevocationRow
+from joule.kernel.errors import NotFound
+from joule.kernel.ids import OrgId, PersonId
+from joule.vault.vault import Vault
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionView:
+    """One connection, living or ended.
+
+    `status`: active, refresh_unknown, needs_reconnecting or revoked. `ends_at` is when a person has to consent again in
+    any case. `telling` is how far telling the provider has come ("" where it need not be told): pending, done, gave_up.
+    """
+
+    connection: UUID
+    grant: UUID
+    provider: str
+    account: str
+    status: str
+    problem: str | None
+    epoch: int
+    read_only: bool
+    requested: tuple[str, ...]
+    granted: tuple[str, ...]
+    scope_source: str
+    catalogue_version: str
+    connected_by: PersonId
+    connected_at: datetime
+    used_at: datetime | None
+    refreshed_at: datetime
+    expires_at: datetime | None
+    ends_at: datetime | None
+    revoked_at: datetime | None
+    revoked_by: PersonId | None
+    telling: str
+    outcomes: tuple[TokenEnd, ...]
+    has_receipt: bool
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was disconnected."""
+        return self.status == "revoked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionHealth:
+    """How a connection does, for support: no account name, no scopes, no person."""
+
+    connection: UUID
+    provider: str
+    status: str
+    problem: str | None
+    used_at: datetime | None
+    refreshed_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleView:
+    """What the organisation has said about a provider."""
+
+    provider: str
+    allowed: bool
+    scopes: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientView:
+    """Which app of the organisation's own is used at a provider. Its secret is never shown."""
+
+    provider: str
+    client_id: str
+    has_secret: bool
+    updated_at: datetime
+
+
+async def connections(session: AsyncSession, vault: Vault, org: OrgId) -> tuple[ConnectionView, ...]:
+    """Every connection there is or was, the newest first."""
+    return await _views(session, vault, org, await _rows(session, org))
+
+
+async def connection(session: AsyncSession, vault: Vault, org: OrgId, connection: UUID) -> ConnectionView:
+    """One connection. Raises `NotFound`."""
+    views = await _views(session, vault, org, await _rows(session, org, connection))
+    if not views:
+        raise NotFound("connection")
+    return views[0]
+
+
+async def health(session: AsyncSession, org: OrgId) -> tuple[ConnectionHealth, ...]:
+    """How the connections do that have not been disconnected."""
+    return tuple(
+        ConnectionHealth(
+            connection=row.id,
+            provider=row.provider,
+            status=_status(row, grant),
+            problem=grant.problem,
+            used_at=row.used_at,
+            refreshed_at=grant.refreshed_at,
+            expires_at=grant.expires_at,
+        )
+        for row, grant in await _rows(session, org)
+        if row.status != "revoked"
+    )
+
+
+async def siblings(session: AsyncSession, org: OrgId, connection: UUID) -> tuple[tuple[UUID, str], ...]:
+    """The other living connections that go through the same consent, with their providers: to be warned of."""
+    rows = await _rows(session, org)
+    mine = next((grant.id for row, grant in rows if row.id == connection), None)
+    return tuple(
+        (row.id, row.provider)
+        for row, grant in rows
+        if grant.id == mine and row.id != connection and row.status == "active"
+    )
+
+
+async def rules(session: AsyncSession, org: OrgId) -> tuple[RuleView, ...]:
+    """All the organisation has said about providers."""
+    found = await session.execute(select(ProviderRuleRow).where(col(ProviderRuleRow.org_id) == org))
+    return tuple(_rule(row) for row in found.scalars())
+
+
+async def rule(session: AsyncSession, org: OrgId, provider: str) -> RuleView | None:
+    """What was said about one provider; None: nothing, so all of it may be used."""
+    row = await session.get(ProviderRuleRow, (org, provider))
+    return None if row is None else _rule(row)
+
+
+async def client(session: AsyncSession, vault: Vault, org: OrgId, provider: str) -> ClientView | None:
+    """The organisation's own app at a provider; None: it has set none."""
+    row = await row_of(session, org, provider)
+    return None if row is None else await _client(session, vault, org, row)
+
+
+async def receipt(session: AsyncSession, vault: Vault, org: OrgId, connection: UUID) -> str:
+    """The signed receipt of a disconnection, as JSON to be downloaded. Raises `NotFound` until it is issued."""
+    row = await session.get(ConnectionRow, (org, connection))
+    told = {} if row is None else await _revocations(session, org, [row.grant_id])
+    if row is None or row.status != "revoked" or row.grant_id not in told:
+        raise NotFound("receipt")
+    found = await receipts.find(session, vault, org, told[row.grant_id].id)
+    return json.dumps(found.to_json(), indent=2)
+
+
+async def due_grants(session: AsyncSession, org: OrgId, *, now: datetime) -> tuple[UUID, ...]:
+    """Grants whose tokens should be renewed ahead of need."""
+    query = select(OAuthGrantRow.id).where(
+        col(OAuthGrantRow.org_id) == org,
+        col(OAuthGrantRow.due_at) <= now,
+        col(OAuthGrantRow.status).in_(("active", "refresh_unknown")),
+    )
+    return tuple((await session.execute(query.order_by(col(OAuthGrantRow.due_at)).limit(200))).scalars())
+
+
+async def due_revocations(session: AsyncSession, org: OrgId, *, now: datetime) -> tuple[UUID, ...]:
+    """Revocations whose provider should be told, again or for the first time."""
+    query = select(RevocationRow.id).where(
+        col(RevocationRow.org_id) == org, col(RevocationRow.state) == "pending", col(RevocationRow.next_at) <= now
+    )
+    return tuple((await session.execute(query.order_by(col(RevocationRow.next_at)).limit(200))).scalars())
+
+
+Pair = tuple[ConnectionRow, OAuthGrantRow]
+
+
+async def _rows(session: AsyncSession, org: OrgId, connection: UUID | None = None) -> list[Pair]:
+    query = (
+        select(ConnectionRow, OAuthGrantRow)
+        .join(
+            OAuthGrantRow,
+            (col(OAuthGrantRow.org_id) == col(ConnectionRow.org_id))
+            & (col(OAuthGrantRow.id) == col(ConnectionRow.grant_id)),
+        )
+        .where(col(ConnectionRow.org_id) == org)
+        .order_by(col(ConnectionRow.connected_at).desc(), col(ConnectionRow.id).desc())
+    )
+    if connection is not None:
+        query = query.where(col(ConnectionRow.id) == connection)
+    return [(row, grant) for row, grant in (await session.execute(query)).all()]
+
+
+async def _views(session: AsyncSession, vault: Vault, org: OrgId, rows: list[Pair]) -> tuple[ConnectionView, ...]:
+    if not rows:
+        return ()
+    ring = await vault.keyring(session, org)
+    told = await _revocations(session, org, {grant.id for _, grant in rows})
+    views = []
+    for row, grant in rows:
+        end = told.get(grant.id) if row.status == "revoked" else None
+        views.append(
+            ConnectionView(
+                connection=row.id,
+                grant=grant.id,
+                provider=row.provider,
+                account="" if grant.account is None else ring.open_text(grant.account, row=grant.id, field=ACCOUNT),
+                status=_status(row, grant),
+                problem=grant.problem,
+                epoch=row.epoch,
+                read_only=row.read_only,
+                requested=tuple(grant.requested),
+                granted=tuple(grant.granted),
+                scope_source=grant.scope_source,
+                catalogue_version=grant.catalogue_version,
+                connected_by=PersonId(row.connected_by),
+                connected_at=row.connected_at,
+                used_at=row.used_at,
+                refreshed_at=grant.refreshed_at,
+                expires_at=grant.expires_at,
+                ends_at=grant.refresh_expires_at or (None if grant.can_refresh else grant.expires_at),
+                revoked_at=row.revoked_at,
+                revoked_by=None if row.revoked_by is None else PersonId(row.revoked_by),
+                telling="" if end is None else end.state,
+                outcomes=() if end is None else ends_of(end.outcomes),
+                has_receipt=end is not None and end.receipt is not None,
+            )
+        )
+    return tuple(views)
+
+
+async def _revocations(session: AsyncSession, org: OrgId, grants: Iterable[UUID]) -> Mapping[UUID, RevocationRow]:
+    """By grant, the disconnection a person asked for."""
+    query = select(RevocationRow).where(
+        col(RevocationRow.org_id) == org,
+        col(RevocationRow.grant_id).in_(list(grants)),
+        col(RevocationRow.cause) == "person",
+    )
+    return {row.grant_id: row for row in (await session.execute(query)).scalars()}
+
+
+def _status(row: ConnectionRow, grant: OAuthGrantRow) -> str:
+    return "revoked" if "revoked" in {row.status, grant.status} else grant.status
+
+
+def _rule(row: ProviderRuleRow) -> RuleView:
+    return RuleView(
+        provider=row.provider, allowed=row.allowed, scopes=None if row.scopes is None else tuple(row.scopes)
+    )
+
+
+async def _client(session: AsyncSession, vault: Vault, org: OrgId, row: ProviderClientRow) -> ClientView:
+    ring = await vault.keyring(session, org)
+    return ClientView(
+        provider=row.provider,
+        client_id=ring.open_text(row.client_id, row=row.id, field=CLIENT_ID, generation=row.generation),
+        has_secret=row.client_secret is not None,
+        updated_at=row.updated_at,
+    )

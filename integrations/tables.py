@@ -1,0 +1,300 @@
+"""The rows of this room. Equal to migration 0009; a test compares them.
+
+Sealed are: tokens (under the key `grant:<id>`, which revoking destroys, or `revocation:<id>`, which ends when the
+provider has been told), client ids and secrets, verifiers, hosts and account names (under the organisation's key).
+In clear stand ids, words from closed lists, scopes as the catalogue writes them, numbers, times and keyed hashes.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Text, UniqueConstraint
+from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import BYTEA
+from sqlmodel import Field, SQLModel
+
+from integrations._columns import WORDS, id_words, keeping, one_of, scope_words, sealed, time
+from joule.database.keeping import Ends, Owner
+
+
+class ProviderClientRow(SQLModel, table=True):
+    """Who Joule is at one provider, for one organisation. `next_secret` is tried when the other is refused."""
+
+    __tablename__ = "provider_client"
+    __table_args__ = (
+        id_words("provider_client"),
+        UniqueConstraint("org_id", "provider", name="provider_client_one_each"),
+        keeping(holds="workspace.credential", ends=Ends.WITH_OWNER, eraser="integrations.set_provider_client"),
+    )
+
+    org_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    provider: str = Field(sa_type=Text)
+    client_id: bytes = sealed()
+    client_secret: bytes | None = sealed(optional=True)
+    next_secret: bytes | None = sealed(optional=True)
+    generation: int
+    set_by: UUID | None = Field(default=None, nullable=True)
+    created_at: datetime = time()
+    updated_at: datetime = time()
+    decision_id: UUID
+
+
+class ProviderRuleRow(SQLModel, table=True):
+    """Whether the organisation lets a provider be used, and which of its scopes. `scopes` NULL: all of them."""
+
+    __tablename__ = "provider_rule"
+    __table_args__ = (
+        id_words("provider_rule"),
+        *scope_words("provider_rule", "scopes"),
+        keeping(holds="workspace.setting", ends=Ends.WITH_OWNER, eraser="integrations.set_provider_rule"),
+    )
+
+    org_id: UUID = Field(primary_key=True)
+    provider: str = Field(sa_type=Text, primary_key=True)
+    allowed: bool
+    scopes: list[str] | None = Field(sa_type=WORDS, default=None, nullable=True)
+    set_by: UUID | None = Field(default=None, nullable=True)
+    updated_at: datetime = time()
+    decision_id: UUID
+
+
+class PendingAuthorizationRow(SQLModel, table=True):
+    """A consent that was begun: by whom, in which browser, for what. Used once, within ten minutes.
+
+    `state_key` is a keyed hash of the state; `connection_id` is set when an existing connection gets more permissions,
+    `task_id` when a run waits for it.
+    """
+
+    __tablename__ = "pending_authorization"
+    __table_args__ = (
+        id_words("pending_authorization"),
+        CheckConstraint("octet_length(state_key) = 32", name="pending_authorization_state_key"),
+        CheckConstraint("expires_at <= created_at + interval '10 minutes'", name="pending_authorization_brief"),
+        *scope_words("pending_authorization", "scopes", "products"),
+        UniqueConstraint("org_id", "state_key", name="pending_authorization_state"),
+        keeping(
+            holds="user.authorization", owner=Owner.PERSON, ends=Ends.BY_DATE, eraser="integrations.begin_connection"
+        ),
+    )
+
+    org_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    provider: str = Field(sa_type=Text)
+    state_key: bytes = sealed()
+    person_id: UUID
+    session_id: UUID
+    verifier: bytes = sealed()
+    redirect: bytes = sealed()
+    tenant: bytes | None = sealed(optional=True)
+    return_to: bytes | None = sealed(optional=True)
+    products: list[str] = Field(sa_type=WORDS)
+    scopes: list[str] = Field(sa_type=WORDS)
+    read_only: bool
+    connection_id: UUID | None = Field(default=None, nullable=True)
+    task_id: UUID | None = Field(default=None, nullable=True)
+    created_at: datetime = time()
+    expires_at: datetime = time()
+    used_at: datetime | None = time(optional=True)
+    decision_id: UUID
+
+
+class OAuthGrantRow(SQLModel, table=True):
+    """What a person allowed at a provider in one consent, and the tokens that prove it.
+
+    `tokens` is NULL once revoked. `generation` counts token sets and stands in the seal's associated data. A set
+    `attempt_at` with no lease running is a refresh whose end nobody saw.
+    """
+
+    __tablename__ = "oauth_grant"
+    __table_args__ = (
+        id_words("oauth_grant"),
+        id_words("oauth_grant", "family"),
+        CheckConstraint(
+            one_of("status", "active", "refresh_unknown", "needs_reconnecting", "revoked"), name="oauth_grant_status"
+        ),
+        CheckConstraint(
+            one_of("scope_source", "response", "introspection", "permissions_call", "assumed"),
+            name="oauth_grant_scope_source",
+        ),
+        CheckConstraint("status <> 'revoked' OR tokens IS NULL", name="oauth_grant_revoked_is_empty"),
+        CheckConstraint("(lease_owner IS NULL) = (lease_until IS NULL)", name="oauth_grant_lease"),
+        CheckConstraint("problem ~ '^[a-z_.]{1,60}$'", name="oauth_grant_problem"),
+        *scope_words("oauth_grant", "requested", "granted"),
+        Index("oauth_grant_due", "org_id", "due_at", postgresql_where=sql("due_at IS NOT NULL")),
+        keeping(holds="workspace.credential", ends=Ends.WITH_OWNER, eraser="integrations.revoke_connection"),
+    )
+
+    org_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    provider: str = Field(sa_type=Text)
+    family: str = Field(sa_type=Text)
+    granted_by: UUID
+    account: bytes | None = sealed(optional=True)
+    tenant: bytes | None = sealed(optional=True)
+    requested: list[str] = Field(sa_type=WORDS)
+    granted: list[str] = Field(sa_type=WORDS)
+    scope_source: str = Field(sa_type=Text)
+    catalogue_version: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text)
+    problem: str | None = Field(sa_type=Text, default=None, nullable=True)
+    tokens: bytes | None = sealed(optional=True)
+    generation: int
+    can_refresh: bool
+    expires_at: datetime | None = time(optional=True)
+    refresh_expires_at: datetime | None = time(optional=True)
+    due_at: datetime | None = time(optional=True)
+    refreshed_at: datetime = time()
+    lease_owner: UUID | None = Field(default=None, nullable=True)
+    lease_until: datetime | None = time(optional=True)
+    attempt_at: datetime | None = time(optional=True)
+    cooldown_until: datetime | None = time(optional=True)
+    failures: int = 0
+    created_at: datetime = time()
+    revoked_at: datetime | None = time(optional=True)
+    decision_id: UUID
+
+
+class ConnectionRow(SQLModel, table=True):
+    """One product that Joule may use through a grant. `epoch` rises whenever what was agreed to changes."""
+
+    __tablename__ = "connection"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["org_id", "grant_id"],
+            ["oauth_grant.org_id", "oauth_grant.id"],
+            ondelete="CASCADE",
+            name="connection_grant",
+        ),
+        id_words("connection"),
+        CheckConstraint(one_of("status", "active", "revoked"), name="connection_status"),
+        CheckConstraint("(status = 'revoked') = (revoked_at IS NOT NULL)", name="connection_revoked"),
+        Index("connection_of_grant", "org_id", "grant_id"),
+        keeping(holds="workspace.integration", ends=Ends.WITH_OWNER, eraser="integrations.revoke_connection"),
+    )
+
+    org_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    grant_id: UUID
+    provider: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text)
+    epoch: int
+    read_only: bool
+    connected_by: UUID
+    connected_at: datetime = time()
+    used_at: datetime | None = time(optional=True)
+    revoked_at: datetime | None = time(optional=True)
+    revoked_by: UUID | None = Field(default=None, nullable=True)
+    decision_id: UUID
+
+
+class RevocationRow(SQLModel, table=True):
+    """A disconnection that the provider has yet to be told of, or was: with what became of each token, and the receipt.
+
+    `tokens` are sealed under `revocation:<id>`, a key that only telling the provider uses and that ends with it.
+    """
+
+    __tablename__ = "revocation"
+    __table_args__ = (
+        id_words("revocation"),
+        CheckConstraint(one_of("state", "pending", "done", "gave_up"), name="revocation_state"),
+        CheckConstraint(one_of("cause", "person", "late_refresh", "unfinished"), name="revocation_cause"),
+        CheckConstraint("state = 'pending' OR tokens IS NULL", name="revocation_ended_is_empty"),
+        CheckConstraint("array_to_string(outcomes, ' ') ~ '^[a-z_:0-9 ]*$'", name="revocation_outcomes"),
+        CheckConstraint("octet_length(signature) = 64", name="revocation_signature"),
+        Index("revocation_due", "org_id", "next_at", postgresql_where=sql("state = 'pending'")),
+        keeping(holds="workspace.integration", ends=Ends.WITH_OWNER, eraser="privacy.erase_organisation"),
+    )
+
+    org_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    grant_id: UUID
+    connection_id: UUID | None = Field(default=None, nullable=True)
+    provider: str = Field(sa_type=Text)
+    cause: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    tokens: bytes | None = sealed(optional=True)
+    tenant: bytes | None = sealed(optional=True)
+    outcomes: list[str] = Field(sa_type=WORDS)
+    attempts: int
+    next_at: datetime = time()
+    revoked_by: UUID | None = Field(default=None, nullable=True)
+    task_id: UUID
+    created_at: datetime = time()
+    ended_at: datetime | None = time(optional=True)
+    receipt: bytes | None = sealed(optional=True)
+    signature: bytes | None = Field(sa_type=BYTEA, default=None, nullable=True)
+    decision_id: UUID
+
+
+class ReceiptKeyRow(SQLModel, table=True):
+    """The Ed25519 key an organisation's receipts are signed with. `private` is sealed; the public half is for anybody."""
+
+    __tablename__ = "receipt_key"
+    __table_args__ = (
+        CheckConstraint("octet_length(public) = 32", name="receipt_key_public"),
+        keeping(holds="workspace.credential", ends=Ends.WITH_OWNER, eraser="privacy.erase_organisation"),
+    )
+
+    org_id: UUID = Field(primary_key=True)
+    private: bytes = sealed()
+    public: bytes = Field(sa_type=BYTEA)
+    created_at: datetime = time()
+    decision_id: UUID
+
+
+class McpServerRow(SQLModel, table=True):
+    """An MCP server that an admin added. `url_key` is a keyed hash of its address: each is added once."""
+
+    __tablename__ = "mcp_server"
+    __table_args__ = (
+        CheckConstraint("octet_length(url_key) = 32", name="mcp_server_url_key"),
+        UniqueConstraint("org_id", "url_key", name="mcp_server_one_each"),
+        keeping(holds="workspace.integration", ends=Ends.WITH_OWNER, eraser="integrations.remove_mcp_server"),
+    )
+
+    org_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    url: bytes = sealed()
+    url_key: bytes = Field(sa_type=BYTEA)
+    title: bytes = sealed()
+    added_by: UUID | None = Field(default=None, nullable=True)
+    created_at: datetime = time()
+    looked_at: datetime = time()
+    decision_id: UUID
+
+
+class McpToolRow(SQLModel, table=True):
+    """One tool of an MCP server. `pin` is the hash of all it says of itself; `changed_at`: it changed while it was on.
+
+    `reads_only` is the server's own word. A tool that is not `present` is kept, off, to be known again.
+    """
+
+    __tablename__ = "mcp_tool"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["org_id", "server_id"], ["mcp_server.org_id", "mcp_server.id"], ondelete="CASCADE", name="mcp_tool_server"
+        ),
+        CheckConstraint("octet_length(pin) = 32", name="mcp_tool_pin"),
+        CheckConstraint("octet_length(name_key) = 32", name="mcp_tool_name_key"),
+        CheckConstraint(one_of("state", "off", "ask", "allow"), name="mcp_tool_state"),
+        CheckConstraint("state <> 'allow' OR reads_only", name="mcp_tool_allowed_only_reads"),
+        CheckConstraint("state = 'off' OR (present AND changed_at IS NULL)", name="mcp_tool_on_is_known"),
+        UniqueConstraint("org_id", "server_id", "name_key", name="mcp_tool_one_each"),
+        keeping(holds="workspace.integration", ends=Ends.WITH_OWNER, eraser="integrations.remove_mcp_server"),
+    )
+
+    org_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    server_id: UUID
+    name: bytes = sealed()
+    name_key: bytes = Field(sa_type=BYTEA)
+    about: bytes = sealed()
+    generation: int
+    pin: bytes = Field(sa_type=BYTEA)
+    state: str = Field(sa_type=Text)
+    reads_only: bool
+    present: bool
+    changed_at: datetime | None = time(optional=True)
+    set_by: UUID | None = Field(default=None, nullable=True)
+    decision_id: UUID

@@ -1,0 +1,82 @@
+"""Where a provider sends the browser back to: one address for each provider, taken only from the browser that set out.
+
+Every answer ends in a redirect with a fragment of its own, so that neither a code, nor a state, nor a token that came behind
+a # stays in the address bar or in the history. What was wrong is said by a word of ours, never by the provider's.
+"""
+
+from contextlib import suppress
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from integrations.actions import FinishConnection
+from integrations.catalogue.errors import ProviderUnknown
+from integrations.catalogue.load import catalogue
+from integrations.oauth.errors import known_error
+from integrations.results import Secret
+from joule.kernel.errors import JouleError
+from joule.tasks.actions import ResumeAfterGrant
+from joule.web.access import Connector, Here
+from joule.web.admin.integrations.refusals import refusal, why
+
+router = APIRouter(prefix="/integrations")
+
+_LONGEST = 4096  # characters of one parameter; providers stay far below
+
+
+@router.get("/callback/{provider}")
+async def callback(
+    web: Here,
+    request: Request,
+    person: Connector,
+    provider: str,
+    state: Annotated[str, Query()] = "",
+    code: Annotated[str, Query()] = "",
+    auth_code: Annotated[str, Query()] = "",
+    iss: Annotated[str, Query()] = "",
+    error: Annotated[str, Query()] = "",
+) -> Response:
+    """Finishes what this browser began, or says why not."""
+    known = catalogue().provider(provider)
+    given = (state, code, auth_code, iss, error)
+    code = code or auth_code  # TikTok Ads calls it so
+    if not state or not (code or error) or max(map(len, given)) > _LONGEST:
+        return _refused(known.id, "incomplete")
+    if len(request.query_params.multi_items()) != len(request.query_params):
+        return _refused(known.id, "unusable")  # a parameter that stands twice means one thing to us, another elsewhere
+    try:
+        made = await web.house.commands.perform(
+            FinishConnection(
+                principal=person.principal,
+                provider=known.id,
+                state=Secret(state),
+                code=Secret(code) if code else None,
+                issuer=iss or None,
+                error=known_error(error) if error else None,
+                session=person.session,
+            )
+        )
+    except JouleError as problem:
+        return _refused(known.id, why(problem))
+    with suppress(JouleError):  # it is connected all the same; the card in the chat can be answered too
+        await web.house.commands.perform(ResumeAfterGrant(principal=person.principal, connections=made.connections))
+    if made.return_to is not None:
+        return RedirectResponse(f"{made.return_to}#main", status_code=303)
+    return RedirectResponse(f"/admin/connections/{made.connection}?done=connected#main", status_code=303)
+
+
+@router.get("/refused")
+async def refused(web: Here, person: Connector, provider: str = "", why: str = "") -> Response:
+    """Says in plain words why an answer was not taken."""
+    word, words, status = refusal(why)
+    try:
+        known = catalogue().provider(provider)
+        href, link = f"/admin/integrations/{known.id}", f"Go to {known.title}"
+    except ProviderUnknown:
+        href, link = "/admin/integrations", "Go to Integrations"
+    return web.templates.page("integrations/refused.html", status, refusal=words, code=word, href=href, link=link)
+
+
+def _refused(provider: str, word: str) -> Response:
+    return RedirectResponse(f"/integrations/refused?provider={provider}&why={word}#main", status_code=303)

@@ -1,0 +1,162 @@
+"""One connected account: what it is, what was granted, how it does; how it ends, and what really ended."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Form
+from starlette.responses import RedirectResponse, Response
+
+from integrations import queries
+from integrations.actions import RevokeConnection
+from integrations.catalogue.load import catalogue
+from integrations.queries import ConnectionView
+from joule.identity.queries import SignedInPerson
+from joule.kernel.errors import JouleError, NotFound
+from joule.web import errors
+from joule.web.access import Connector, Here
+from joule.web.admin.integrations import showing, wording
+from joule.web.admin.integrations.views import ConnectionPage, RevokePage
+from joule.web.context import Web
+from joule.web.shell import shell_of
+from joule.web.wording import counted
+from memory import sourced
+
+router = APIRouter(prefix="/admin/connections")
+
+_DONE = {"connected": "The account is connected.", "revoked": "The account is disconnected."}
+_KEPT = {"there": "are in Joule.", "kept": "stay in Joule, as you chose.", "deleted": "were deleted, as you chose."}
+
+
+@router.get("/{connection}")
+async def page(
+    web: Here, person: Connector, connection: UUID, done: str = "", synced: str = "", count: int = 0
+) -> Response:
+    """The page of one connection, also after its end. `synced` and `count`: what became of how much that was synced."""
+    async with web.house.database.read(person.org) as session:
+        shell = await shell_of(web, session, person, at="/admin/integrations")
+        view = await queries.connection(session, web.house.vault, person.org, connection)
+        names = await showing.names_of(web, session, person.org)
+    provider = catalogue().provider(view.provider)
+    word, tone, advice = showing.health("revoked" if view.is_over else view.status)
+    here = f"/admin/connections/{view.connection}"
+    more = "&".join(("", *(f"scope={name}" for name in view.granted if name in provider.scopes)))
+    shown = ConnectionPage(
+        href=here,
+        provider=provider.title,
+        provider_href=f"/admin/integrations/{provider.id}",
+        more_href=f"/admin/integrations/{provider.id}?connection={view.connection}{more}",
+        account=showing.account(view),
+        health=word,
+        tone=tone,
+        advice=advice,
+        is_over=view.is_over,
+        facts=showing.about(view, names),
+        scopes=showing.scopes(view, provider),
+        difference=showing.difference(view, provider),
+        operations=wording.operations(provider, view.granted),
+        tokens=showing.tokens(view),
+        is_telling=view.telling == "pending",
+        told=showing.told(view, provider),
+        settings_url=wording.web_address(provider.settings_url),
+        settings_words=provider.settings_words,
+        has_receipt=view.has_receipt,
+    )
+    return web.templates.page(
+        "integrations/connection.html",
+        shell=shell,
+        page=shown,
+        message=_DONE.get(done, ""),
+        advice=_synced(synced, count),
+        kind="ok",
+    )
+
+
+@router.get("/{connection}/revoke")
+async def ask(web: Here, person: Connector, connection: UUID) -> Response:
+    """Says what stops, and asks."""
+    return await _ask(web, person, connection)
+
+
+@router.post("/{connection}/revoke")
+async def revoke(
+    web: Here, person: Connector, connection: UUID, synced: Annotated[str, Form()], whole: Annotated[str, Form()] = ""
+) -> Response:
+    """Disconnects. It is dead for every worker before this answers."""
+    try:
+        done = await web.house.commands.perform(
+            RevokeConnection(
+                principal=person.principal,
+                connection=connection,
+                whole_grant=whole == "yes",
+                delete_synced=synced == "delete",
+            )
+        )
+    except NotFound:
+        raise
+    except JouleError as error:
+        return await _ask(web, person, connection, error=error)
+    count = done.found.files + done.found.items
+    became = "deleted" if synced == "delete" else "kept"
+    return RedirectResponse(
+        f"/admin/connections/{connection}?done=revoked&synced={became}&count={count}", status_code=303
+    )
+
+
+@router.get("/{connection}/receipt")
+async def receipt(web: Here, person: Connector, connection: UUID) -> Response:
+    """The signed receipt of a disconnection, as a file."""
+    async with web.house.database.read(person.org) as session:
+        text = await queries.receipt(session, web.house.vault, person.org, connection)
+    name = f"joule-disconnection-{connection}.json"
+    return Response(
+        text, media_type="application/json", headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
+
+
+async def _ask(web: Web, person: SignedInPerson, connection: UUID, *, error: JouleError | None = None) -> Response:
+    async with web.house.database.read(person.org) as session:
+        shell = await shell_of(web, session, person, at="/admin/integrations")
+        every = await queries.connections(session, web.house.vault, person.org)
+        kept = await sourced.count(session, person.org, f"connection:{connection}")
+    view = next((each for each in every if each.connection == connection), None)
+    if view is None:
+        raise NotFound("connection")
+    if view.is_over:
+        return RedirectResponse(f"/admin/connections/{connection}", status_code=303)
+    provider = catalogue().provider(view.provider)
+    shown = RevokePage(
+        href=f"/admin/connections/{view.connection}",
+        provider=provider.title,
+        account=showing.account(view),
+        stops=showing.stops(provider, view.granted),
+        shared_with=tuple(_shared(each) for each in every if _shares(each, view)),
+        synced=_synced("there", kept.files + kept.items),
+        at_provider=wording.revocable(provider.revocation),
+        settings_url=wording.web_address(provider.settings_url),
+        settings_words=provider.settings_words,
+    )
+    return web.templates.page(
+        "integrations/revoke.html",
+        errors.status_of(error) if error else 200,
+        shell=shell,
+        page=shown,
+        message=errors.sentence(str(error)) if error else "",
+        advice=error.advice() if error else "",
+        kind="no",
+    )
+
+
+def _synced(became: str, count: int) -> str:
+    if became not in _KEPT:
+        return ""
+    if count <= 0:
+        return "Nothing was synced from it."
+    return f"{counted(count, 'file or item', 'files and items')} synced from it {_KEPT[became]}"
+
+
+def _shares(other: ConnectionView, view: ConnectionView) -> bool:
+    return other.grant == view.grant and other.connection != view.connection and not other.is_over
+
+
+def _shared(view: ConnectionView) -> str:
+    return f"{catalogue().provider(view.provider).title}: {showing.account(view)}"

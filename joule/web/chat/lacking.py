@@ -1,0 +1,74 @@
+"""Says in words what is asked of a connected account, and which permission it lacks for that. Pure."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from integrations.catalogue.load import catalogue
+from integrations.catalogue.model import Provider
+from joule.kernel.errors import NotFound
+from joule.web.chat.views import Permission, StepUp
+
+_OURS = {"connection", "provider", "operation", "inputs", "project"}
+
+
+def asked_of(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The arguments a person would recognise: those of the operation, where an account is asked."""
+    if not is_asking(arguments):
+        return arguments
+    try:
+        inputs = json.loads(arguments["inputs"])
+    except (TypeError, ValueError):
+        return arguments
+    return inputs if isinstance(inputs, dict) else arguments
+
+
+def title_of(arguments: Mapping[str, Any]) -> str:
+    """What is asked of which provider; empty when it is none of the catalogue's operations."""
+    if not is_asking(arguments):
+        return ""
+    try:
+        provider = catalogue().provider(str(arguments["provider"]))
+        return f"{provider.title}: {catalogue().operation(provider.id, str(arguments['operation'])).title}"
+    except NotFound:
+        return ""
+
+
+def step_up(
+    lacks: Mapping[str, Any], arguments: Mapping[str, Any], *, question: UUID, task: UUID, back: str, reason: str
+) -> StepUp:
+    """The card that asks for the permission. `back` is the page of the conversation."""
+    names = [str(each) for each in lacks.get("scopes") or ()]
+    provider = _provider(str(arguments.get("provider", "")))
+    asked_for = [("scope", each) for each in names]
+    query = urlencode(
+        [*asked_for, ("connection", str(lacks.get("connection", ""))), ("task", str(task)), ("return_to", back)]
+    )
+    at = f"/admin/integrations/{provider.id}" if provider else "/admin/integrations"
+    return StepUp(
+        id=question,
+        answer=f"/chat/approvals/{question}",
+        provider=provider.title if provider else "the connected account",
+        reason=reason,
+        permissions=tuple(Permission(name=each, words=_words(provider, each)) for each in names),
+        href=f"{at}?{query}",
+    )
+
+
+def is_asking(arguments: Mapping[str, Any]) -> bool:
+    """Whether these are the arguments of a call to a connected account."""
+    return {"connection", "provider", "operation", "inputs"} <= set(arguments) <= _OURS
+
+
+def _provider(name: str) -> Provider | None:
+    try:
+        return catalogue().provider(name)
+    except NotFound:
+        return None
+
+
+def _words(provider: Provider | None, scope: str) -> str:
+    known = provider.scopes.get(scope) if provider else None
+    return known.words if known else "A permission this release has no words for."

@@ -1,0 +1,106 @@
+"""`joule integrations`: what is connected, how it does, and its end; in words and as JSON, without a secret."""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import pytest
+from click.testing import CliRunner, Result
+
+from integrations.catalogue.load import catalogue
+from joule.cli.main import main
+from joule.kernel.settings import Settings
+from tests.support.house import home
+from tests.web.connected import Account, connected
+
+Joule = Callable[..., Result]
+
+
+@pytest.fixture
+def joule(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Joule:
+    """Runs a command line against this test's own home and database."""
+    assert settings.database.url is not None
+    monkeypatch.setenv("JOULE_HOME", str(settings.home))
+    monkeypatch.setenv("JOULE_DATABASE_URL", settings.database.url.get_secret_value())
+    monkeypatch.setenv("JOULE_VAULT_KEY_FILE", str(settings.key_file))
+    monkeypatch.setenv("JOULE_ENVIRONMENT", settings.environment)
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ("integrations", *arguments), prog_name="joule")
+
+    return run
+
+
+def there(settings: Settings, *, status: str = "active") -> Account:
+    """An account that is connected in a house of its own."""
+
+    async def made() -> Account:
+        async with home(settings) as found:
+            return await connected(found, status=status)
+
+    return asyncio.run(made())
+
+
+def test_a_provider_is_found_and_described_in_words(joule: Joule) -> None:
+    shown = joule("show", "google_ads", "--json")
+
+    told = json.loads(shown.stdout)
+    assert shown.exit_code == 0
+    assert told["splits_read_from_write"] is False
+    assert told["could"]["spend"] == catalogue().provider("google_ads").could["spend"]
+    assert "Not verified" in joule("show", "google_ads").stdout
+
+
+def test_a_provider_or_a_connection_that_is_not_there_is_said_so(joule: Joule, settings: Settings) -> None:
+    there(settings)
+
+    assert joule("show", "nobody").exit_code == 4
+    assert joule("show", "0197a3f2-5c1b-7d0e-9a44-2f6b8c1d3e5f").exit_code == 4
+    assert joule("revoke", "0197a3f2-5c1b-7d0e-9a44-2f6b8c1d3e5f").exit_code == 4
+
+
+def test_connecting_names_the_page_and_the_redirect_address(joule: Joule) -> None:
+    told = json.loads(joule("connect", "demo_crm", "--scope", "notes.write", "--json").stdout)
+
+    assert told["open"].endswith("/admin/integrations/demo_crm?scope=notes.write#connect")
+    assert told["redirect_uri"].endswith("/integrations/callback/demo_crm")
+    assert joule("connect", "demo_crm", "--scope", "everything").exit_code == 1
+    assert joule("connect", "nobody").exit_code == 4
+
+
+def test_an_account_is_listed_shown_disconnected_and_gone(joule: Joule, settings: Settings) -> None:
+    account = there(settings)
+
+    listed = json.loads(joule("list", "--connected", "--json").stdout)
+    shown = json.loads(joule("show", str(account.connection), "--json").stdout)
+    ended = joule("revoke", str(account.connection), "--json")
+    again = joule("revoke", str(account.connection))
+    after = json.loads(joule("list", "--connected", "--json").stdout)
+
+    assert [each["id"] for each in listed["providers"]] == ["demo_crm"]
+    assert shown["account"] == "ada@harbour.test"
+    assert shown["status"] == "active"
+    assert ended.exit_code == 0, ended.output
+    assert json.loads(ended.stdout)["revocation"] is not None
+    assert again.exit_code == 1
+    assert after == {"providers": [], "connections": []}
+    assert "ada@harbour.test" in joule("show", str(account.connection)).stdout
+
+
+def test_doctor_is_content_with_what_works(joule: Joule, settings: Settings) -> None:
+    there(settings)
+
+    ran = joule("doctor", "--json")
+
+    assert ran.exit_code == 0
+    assert json.loads(ran.stdout)["ok"] is True
+
+
+def test_doctor_says_what_to_mend_and_fails(joule: Joule, settings: Settings) -> None:
+    there(settings, status="needs_reconnecting")
+
+    ran = joule("doctor", "--json")
+
+    (found,) = json.loads(ran.stdout)["connections"]
+    assert ran.exit_code == 1
+    assert "joule integrations connect demo_crm" in found["fix"]

@@ -1,0 +1,142 @@
+"""Tokens that arrive after the account was disconnected are ended at the provider, not kept."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from integrations.actions import RevokeConnection, TellProvider
+from integrations.errors import ConnectionRevoked
+from integrations.results import Synced
+from integrations.revoking import Revoking
+from integrations.tables import ConnectionRow, RevocationRow
+from joule.database.engine import Database
+from joule.kernel.ids import DecisionId, OrgId, PersonId, TaskId, new_id
+from joule.kernel.principal import Principal, Role, Via
+from joule.vault.vault import Vault
+from tests.support.clock import StoppedClock
+from tests.support.provider_server import Asked, Json
+from tests.support.rotating import Connected, Ground, ground
+
+DECISION = DecisionId(new_id())
+
+
+class Nothing:
+    """Nothing was kept from any account."""
+
+    async def count(self, *_: object) -> Synced:
+        return Synced()
+
+    async def erase(self, *_: object) -> Synced:
+        return Synced()
+
+
+@pytest.fixture
+async def here(database: Database, vault: Vault, clock: StoppedClock) -> AsyncIterator[Ground]:
+    async with ground(database, vault, clock) as found:
+        yield found
+
+
+async def revoke(here: Ground, at: Connected, *, whole_grant: bool = False) -> None:
+    revoking = Revoking(
+        database=here.database, vault=here.vault, clock=here.clock, endpoints=here.endpoints, synced=Nothing()
+    )
+    owner = Principal(org=at.org, person=PersonId(new_id()), role=Role.OWNER, via=Via.PERSON)
+    action = RevokeConnection(principal=owner, connection=at.connection, whole_grant=whole_grant)
+    async with here.database.write(at.org) as session:
+        await revoking.revoke(session, action, decision=DECISION, task=TaskId(new_id()))
+
+
+class Held:
+    """The provider's answer to a refresh, held back until the test lets it go."""
+
+    def __init__(self, here: Ground) -> None:
+        self.here, self.came, self.go = here, asyncio.Event(), asyncio.Event()
+
+    async def send(self, writer: asyncio.StreamWriter, asked: Asked) -> bool:
+        self.came.set()
+        await self.go.wait()
+        reply: Json = self.here.provider.at_oauth_token(asked)
+        return await reply.send(writer, asked)
+
+
+async def test_a_refresh_that_lands_after_the_disconnection_is_itself_revoked(
+    here: Ground, org: OrgId, clock: StoppedClock
+):
+    at = await here.connect(org)
+    clock.advance(timedelta(minutes=61))
+    held = Held(here)
+    here.provider.will(held)
+    caller = asyncio.create_task(here.refreshing.usable(org, at.connection, decision=DECISION))
+    await held.came.wait()
+    await revoke(here, at)
+
+    held.go.set()
+
+    with pytest.raises(ConnectionRevoked):
+        await caller
+    assert here.provider.refresh is None
+    assert here.provider.alive == set()
+    row = await here.row(at)
+    assert (row.status, row.tokens, row.generation) == ("revoked", None, 1)
+    async with here.database.read(org) as session:
+        found = (await session.execute(select(RevocationRow.cause, RevocationRow.state))).all()
+    assert sorted(map(tuple, found)) == [("late_refresh", "done"), ("person", "pending")]
+
+
+async def test_late_tokens_the_provider_would_not_hear_of_are_ended_by_the_job_that_follows(
+    here: Ground, org: OrgId, clock: StoppedClock
+):
+    at = await here.connect(org)
+    clock.advance(timedelta(minutes=61))
+    held = Held(here)
+    here.provider.will(held, Json(status=503), Json(status=503))
+    caller = asyncio.create_task(here.refreshing.usable(org, at.connection, decision=DECISION))
+    await held.came.wait()
+    await revoke(here, at)
+    held.go.set()
+    with pytest.raises(ConnectionRevoked):
+        await caller
+    assert here.provider.refresh is not None
+
+    async with here.database.read(org) as session:
+        late = await session.scalar(select(RevocationRow.id).where(RevocationRow.cause == "late_refresh"))
+    revoking = Revoking(
+        database=here.database, vault=here.vault, clock=here.clock, endpoints=here.endpoints, synced=Nothing()
+    )
+    system = Principal(org=org, person=None, role=Role.SYSTEM, via=Via.SYSTEM)
+    assert late is not None
+    told = await revoking.tell(
+        TellProvider(principal=system, revocation=late), decision=DECISION, task=TaskId(new_id())
+    )
+
+    assert told.state == "done"
+    assert here.provider.refresh is None
+
+
+async def test_one_of_several_products_ends_alone_and_the_provider_is_not_told(here: Ground, org: OrgId):
+    at = await here.connect(org, products=("demo_crm", "hubspot"))
+    async with here.database.read(org) as session:
+        both = (await session.execute(select(ConnectionRow.id, ConnectionRow.provider))).all()
+    other = next(each for each, provider in both if provider == "hubspot")
+
+    await revoke(here, at)
+
+    assert (await here.row(at)).status == "active"
+    assert await here.refreshing.usable(org, other, decision=DECISION)
+    with pytest.raises(ConnectionRevoked):
+        await here.refreshing.usable(org, at.connection, decision=DECISION)
+
+
+async def test_ending_the_whole_consent_ends_every_product(here: Ground, org: OrgId):
+    at = await here.connect(org, products=("demo_crm", "hubspot"))
+
+    await revoke(here, at, whole_grant=True)
+
+    row = await here.row(at)
+    assert (row.status, row.tokens) == ("revoked", None)
+    async with here.database.read(org) as session:
+        states = set((await session.execute(select(ConnectionRow.status))).scalars())
+    assert states == {"revoked"}
