@@ -1,0 +1,125 @@
+"""Connect, use in a chat, give one more permission, disconnect in the middle of a task: in a real browser."""
+
+import json
+import re
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.journeys.test_main_job import answered, fine
+from tests.support.browser import Browser, browser
+from tests.support.running import Running, joule_up
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+async def running() -> AsyncIterator[Running]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    # Not under pytest's own folder: as root, the database's user has to be able to pass through.
+    with TemporaryDirectory(prefix="joule-home-") as folder:
+        Path(folder).chmod(0o711)
+        variables = {"JOULE_INTEGRATIONS_DEMO_PORT": str(port), "JOULE_INTEGRATIONS_UPKEEP_SECONDS": "1"}
+        async with joule_up(Path(folder) / "home", **variables) as found:
+            yield found
+
+
+async def ask(page: Page, words: str) -> None:
+    await page.get_by_label("Message to Joule").fill(words)
+    await page.keyboard.press("Enter")
+
+
+async def allow(window: Browser, stop: str) -> None:
+    """Says yes on the provider's own page."""
+    await window.page.wait_for_url("**/oauth/authorize?**")
+    await expect(window.page.get_by_text("not a real service")).to_be_visible()
+    await fine(window, stop)
+    await window.page.get_by_role("button", name="Allow").click()
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "height", "scheme"),
+    [("desktop", 1280, 860, "light"), ("phone", 360, 740, "dark")],
+)
+async def test_an_account_is_connected_used_given_more_and_ended_in_the_middle_of_a_task(
+    running: Running, name: str, width: int, height: int, scheme: Literal["dark", "light"]
+) -> None:
+    async with browser(name=f"accounts-{name}", width=width, height=height, scheme=scheme) as window:
+        page = window.page
+        await page.goto(running.link)
+        await page.get_by_role("button", name="Sign in").click()
+        await page.wait_for_url("**/projects")
+        await page.get_by_label("Your first project").fill("Harbour coffee")
+        await page.get_by_role("button", name="Create project").click()
+        await page.locator("message-composer").wait_for()
+        project = page.url
+
+        await page.goto(f"{running.address}/admin/integrations")
+        await fine(window, "20-catalogue")
+        await page.get_by_role("link", name=re.compile("^Demo CRM")).click()
+        await expect(page.get_by_role("heading", name="What Joule could do at most")).to_be_visible()
+        await expect(page.get_by_label("Write notes on pretend contacts.").first).not_to_be_visible()
+        await fine(window, "21-provider")
+        await page.get_by_role("button", name=re.compile("^Connect Demo CRM")).click()
+        await allow(window, "22-consent")
+        await expect(page.get_by_text("The account is connected.")).to_be_visible()
+        await fine(window, "23-connection")
+        connection = page.url.partition("?")[0]
+
+        await page.goto(project)
+        await ask(page, "Show contacts from the demo CRM")
+        await answered(page, 1)
+        await expect(page.locator(".prose td").first).to_have_text("c-1")
+        await fine(window, "24-used")
+
+        await ask(page, "Add a note to c-1 in the demo CRM: Call back in March")
+        card = page.locator(".approval", has_text="Needs this one permission")
+        await card.wait_for()
+        await expect(card).to_contain_text("notes.write")
+        await window.shot("25-step-up")  # a waiting page never comes to rest, so it is not checked with axe
+        await card.get_by_role("link", name="Give this permission").click()
+        connect = page.locator("form.connect")
+        await expect(connect.get_by_label("Write notes on pretend contacts.")).to_be_checked()
+        await expect(connect.get_by_label("Send the pretend newsletter.")).not_to_be_checked()
+        await connect.get_by_label("Send the pretend newsletter.").check()
+        await fine(window, "26-one-more")
+        await page.get_by_role("button", name=re.compile("^Connect Demo CRM")).click()
+        await allow(window, "27-consent-again")
+        await page.wait_for_url("**/threads/**")
+        await answered(page, 2)
+        await expect(page.locator(".step", has_text="Write a note").last).to_contain_text("Allowed")
+        await fine(window, "28-went-on")
+
+        await ask(
+            page, "Send the newsletter “Spring is here” to customers with the demo CRM: Our spring offer starts today."
+        )
+        approval = page.locator(".approval", has_text="May Joule do this?")
+        await approval.wait_for()
+        conversation = page.url
+        await window.shot("29-waits")
+
+        await page.goto(connection)
+        await page.get_by_role("button", name="Disconnect…").click()
+        await fine(window, "30-warning")
+        await page.get_by_role("button", name="Disconnect", exact=True).click()
+        await expect(page.get_by_text("The account is disconnected.")).to_be_visible()
+        await expect(page.locator("#outcome")).to_contain_text("Revoked", timeout=20_000)
+        await fine(window, "31-ended")
+        await page.goto(connection)
+        async with page.expect_download() as receiving:
+            await page.get_by_role("button", name="Download the receipt").click()
+        receipt = json.loads(Path(await (await receiving.value).path()).read_text())
+        assert json.loads(receipt["receipt"])["provider_told"] is True
+
+        await page.goto(conversation)
+        await page.get_by_role("button", name="Approve once").click()
+        await answered(page, 3)
+        await expect(page.locator(".step", has_text="Send a newsletter").last).to_contain_text("failed")
+        await expect(page.locator("main")).to_contain_text("was disconnected")
+        await fine(window, "32-refused")
