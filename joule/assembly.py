@@ -17,8 +17,8 @@ from integrations.handler import IntegrationsHandler
 from integrations.mcp.handler import McpHandler
 from integrations.upkeep import Upkeep as AccountUpkeep
 from joule._accounts import accounts
+from joule.database.age import check_schema
 from joule.database.engine import Database, WriteSession
-from joule.database.migrate import check_schema
 from joule.database.walls import check_role, check_walls
 from joule.governance.commands import Commands
 from joule.governance.gate import Gate

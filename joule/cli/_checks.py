@@ -138,7 +138,7 @@ async def role(settings: Settings) -> tuple[bool, str, str]:
 
 
 async def schema(settings: Settings) -> tuple[bool, str, str]:
-    from joule.database.migrate import check_schema, head
+    from joule.database.age import check_schema, head
 
     async with _database(settings) as opened:
         await check_schema(opened)

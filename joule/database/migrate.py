@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from joule.database.address import check_address
-from joule.database.engine import Database
-from joule.database.errors import DatabaseAway, DatabaseBusy, SchemaOutOfDate, UnsafeRole
+from joule.database.age import out_of_date
+from joule.database.errors import DatabaseAway, DatabaseBusy, UnsafeRole
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x6A6F756C65  # "joule"
@@ -28,13 +28,6 @@ _ROLES = """
     SELECT (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user),
            EXISTS (SELECT FROM pg_roles WHERE rolname = 'joule_app')
 """
-
-_CHOOSE = "Run `joule up` with the newer version of Joule, or install the version that made this database."
-
-
-def head() -> str:
-    """The schema's age this program was written for."""
-    return str(ScriptDirectory(str(_FOLDER)).get_current_head())
 
 
 def current(owner_url: str) -> str | None:
@@ -62,17 +55,6 @@ def upgrade(owner_url: str, *, to: str = "head") -> None:
         if isinstance(problem.orig, psycopg.errors.LockNotAvailable):
             raise DatabaseBusy() from problem
         raise
-
-
-async def check_schema(database: Database) -> None:
-    """Raises `SchemaOutOfDate` unless the schema is exactly as old as this program. Run at every start."""
-    async with database.unscoped() as session:
-        known = (await session.execute(text("SELECT to_regclass('public.alembic_version') IS NOT NULL"))).scalar_one()
-        found = None
-        if known:
-            found = (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
-    if found != head():
-        raise SchemaOutOfDate(f"the schema is at version {found}, this program needs {head()}", advice=_CHOOSE)
 
 
 def _engine(owner_url: str) -> Engine:
@@ -112,4 +94,4 @@ def _refuse_roles(connection: Connection) -> None:
 def _refuse_newer(found: str | None) -> None:
     known = {script.revision for script in ScriptDirectory(str(_FOLDER)).walk_revisions()}
     if found is not None and found not in known:
-        raise SchemaOutOfDate(f"the schema is at version {found}, which this program does not know", advice=_CHOOSE)
+        raise out_of_date(f"the schema is at version {found}, which this program does not know")

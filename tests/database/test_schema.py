@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import CheckConstraint, create_engine
 
-from joule.database import migrate
+from joule.database import age, migrate
 from joule.database.engine import Database
 from joule.database.errors import DatabaseAway, DatabaseBusy, SchemaOutOfDate, UnsafeRole
 from joule.database.server import ServerAddress
@@ -68,18 +68,18 @@ def test_the_versions_form_one_line() -> None:
 
 
 async def test_a_migrated_database_is_as_old_as_the_program(database: Database, owner_url: str) -> None:
-    assert migrate.current(owner_url) == migrate.head()
-    await migrate.check_schema(database)
+    assert migrate.current(owner_url) == age.head()
+    await age.check_schema(database)
 
 
-@pytest.mark.parametrize("age", ["0001", "9999"])
-async def test_an_older_or_newer_schema_is_refused_at_start(database: Database, owner_url: str, age: str) -> None:
-    as_role(owner_url, f"UPDATE alembic_version SET version_num = '{age}'")
+@pytest.mark.parametrize("other", ["0001", "9999"])
+async def test_an_older_or_newer_schema_is_refused_at_start(database: Database, owner_url: str, other: str) -> None:
+    as_role(owner_url, f"UPDATE alembic_version SET version_num = '{other}'")
 
     with pytest.raises(SchemaOutOfDate) as refused:
-        await migrate.check_schema(database)
+        await age.check_schema(database)
 
-    assert age in str(refused.value)
+    assert other in str(refused.value)
 
 
 async def test_an_empty_database_is_refused_at_start(test_server: TestServer) -> None:
@@ -87,7 +87,7 @@ async def test_an_empty_database_is_refused_at_start(test_server: TestServer) ->
         database = Database(empty.app_url)
 
         with pytest.raises(SchemaOutOfDate):
-            await migrate.check_schema(database)
+            await age.check_schema(database)
 
         assert migrate.current(empty.owner_url) is None
         await database.close()
@@ -105,7 +105,7 @@ def test_migrators_that_race_do_the_work_once(test_server: TestServer) -> None:
         for attempt in [pool.submit(migrate.upgrade, empty.owner_url) for _ in range(4)]:
             attempt.result()
 
-        assert migrate.current(empty.owner_url) == migrate.head()
+        assert migrate.current(empty.owner_url) == age.head()
 
 
 def test_migrators_in_two_processes_do_the_work_once(test_server: TestServer) -> None:
@@ -116,7 +116,7 @@ def test_migrators_in_two_processes_do_the_work_once(test_server: TestServer) ->
         said = [run.communicate()[1] for run in runs]
 
         assert [run.returncode for run in runs] == [0, 0], said
-        assert migrate.current(empty.owner_url) == migrate.head()
+        assert migrate.current(empty.owner_url) == age.head()
 
 
 def test_a_migration_that_fails_leaves_the_schema_as_it_was(test_server: TestServer) -> None:
@@ -129,7 +129,7 @@ def test_a_migration_that_fails_leaves_the_schema_as_it_was(test_server: TestSer
         assert migrate.current(empty.owner_url) is None
         as_role(empty.owner_url, "DROP TABLE data_key")
         migrate.upgrade(empty.owner_url)
-        assert migrate.current(empty.owner_url) == migrate.head()
+        assert migrate.current(empty.owner_url) == age.head()
 
 
 def test_a_migrator_does_not_queue_behind_a_busy_table(owner_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,3 +176,7 @@ def test_two_tests_never_share_a_database(test_server: TestServer) -> None:
     gone: ServerAddress = one
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(gone.owner_url)
+
+
+def test_the_age_we_need_is_that_of_the_newest_version() -> None:
+    assert age.head() == ScriptDirectory(str(age.VERSIONS.parent)).get_current_head()
