@@ -118,7 +118,7 @@ async def test_a_question_is_answered_where_it_is_asked(settings: Settings, name
         await card.wait_for()
         await expect(card).to_contain_text("plan.md")
         await expect(card).to_contain_text("neither your words nor this task's results")
-        await expect(it.page.locator("#announce")).to_have_text("Joule asks for your approval.")
+        await expect(it.page.locator("#announce")).to_have_text("Joule waits for your answer.")
         await fine(it.window, "approval")
 
         await card.get_by_role("button", name="Approve once").click()
