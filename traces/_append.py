@@ -16,6 +16,9 @@ from traces.records import Record, Row, head_of, leaf, seal_entry
 _INSERT = "SELECT journal_append(%s, %s, %s, %s, %s, %s, %b::bytea[], %s::int4[], %s::text[], %b::bytea[])"
 
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 @dataclass(frozen=True, kw_only=True)
 class Chain:
     """Which chain, in which attempt, kept how long, sealed under whose key."""
@@ -31,7 +34,7 @@ def place(row: Row, *, chain: Chain, keyring: Keyring, seq: int, previous: bytes
     """The row a row becomes at `seq`, after the row whose hash is `previous`."""
     sealed, entries = {}, {}
     for name, value in row.content.items():
-        plain = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        plain = _ENCODE(value).encode()
         sealed[name] = keyring.seal(plain, row=chain.task, field=name, generation=seq)
         commitment = keyring.commitment("trace", str(seq).encode(), name.encode(), plain)
         entries[name] = seal_entry(sealed[name], commitment, len(plain))

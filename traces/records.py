@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -44,7 +45,12 @@ _HEX = re.compile(r"[0-9a-f]{16,128}")
 
 
 def _is_word(value: Any) -> bool:
-    return isinstance(value, str) and _WORD.fullmatch(value) is not None
+    return isinstance(value, str) and _reads_as_word(value)
+
+
+@lru_cache(maxsize=4096)  # the words are few and come in every row
+def _reads_as_word(value: str) -> bool:
+    return _WORD.fullmatch(value) is not None
 
 
 def _is_hash(value: Any) -> bool:
@@ -138,9 +144,12 @@ class Record:
     sealed: Mapping[str, bytes]
 
 
+_ENCODE: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
 def canonical(value: Any) -> bytes:
     """RFC 8785 bytes of JSON data made of ASCII keys, strings, integers, booleans, lists and None."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _ENCODE(value).encode()
 
 
 def leaf(head: bytes) -> bytes:

@@ -42,7 +42,12 @@ async def run(*, quick: bool, **_: object) -> Report:
         who = somebody(org)
 
         async def governed() -> float:
-            journal = await house.journals.open(org, TaskId(new_id()), attempt=1, retention="90d")
+            task = TaskId(new_id())
+            async with house.database.write(org) as session:  # a task's key is made with the task, by whoever asks
+                await house.vault.keyring(session, org, f"task:{task}", create=True)
+            opening = time.perf_counter()
+            journal = await house.journals.open(org, task, attempt=1, retention="90d")
+            opened = time.perf_counter() - opening
             gate = house.gate.over(journal)
 
             async def perform(action: Action[Any], call: str) -> dict[str, Any]:
@@ -53,7 +58,7 @@ async def run(*, quick: bool, **_: object) -> Report:
             await governed_graph.ainvoke({"messages": [], "n": 0}, {"recursion_limit": 200})
             await journal.settle()
             await journal.flush()
-            return (time.perf_counter() - began) / STEPS * 1e3
+            return (time.perf_counter() - began + opened) / STEPS * 1e3
 
         async def bare(durability: str) -> float:
             thread = {"configurable": {"thread_id": str(new_id())}, "recursion_limit": 200}
