@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from joule.cli._first_start import ensure_key_file
 from joule.cli._installation import read_settings
 from joule.cli.main import main
-from joule.database import migrate
+from joule.database import age
 from joule.kernel.errors import Misconfigured
 from joule.kernel.settings import Settings
 
@@ -59,7 +59,7 @@ def test_migrating_a_current_schema_changes_nothing(joule: Any) -> None:
     ran = joule("migrate", "--json")
 
     assert ran.exit_code == 0
-    assert json.loads(ran.stdout) == {"before": migrate.head(), "after": migrate.head(), "changed": False}
+    assert json.loads(ran.stdout) == {"before": age.head(), "after": age.head(), "changed": False}
 
 
 def test_the_data_map_names_every_table_with_its_end(joule: Any) -> None:
