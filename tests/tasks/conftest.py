@@ -100,6 +100,12 @@ class Desk:
             )
             return [UUID(lock) for lock in found.scalars().all()]
 
+    async def idle(self, seconds: float = 10) -> None:
+        """Wait for an empty queue: a task's state is committed by its run, its job is closed a moment later."""
+        async with asyncio.timeout(seconds):
+            while await self.jobs():
+                await asyncio.sleep(0.02)
+
 
 @pytest.fixture
 def person() -> PersonId:

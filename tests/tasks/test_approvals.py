@@ -53,7 +53,7 @@ async def test_an_answer_resumes_the_task(desk, working):
     async with working(agent_that_asks(desk, asked)):
         sent = await desk.send("write it")
         await desk.until(sent.task, State.WAITING)
-        assert await desk.jobs() == []
+        await desk.idle()
         async with desk.database.read(desk.org) as session:
             assert [each.task for each in await queries.waiting(session, desk.org)] == [sent.task]
 
@@ -93,7 +93,7 @@ async def test_a_lost_answer_leaves_the_question_open_and_no_job(desk, working):
         action = AnswerApproval(principal=desk.principal, approval=asked[0], approved=True)
         with pytest.raises(RuntimeError):
             await desk.do(action, then_fail=True)
-        assert await desk.jobs() == []
+        await desk.idle()
         assert (await desk.see(sent.task)).facts.state is State.WAITING
 
         await desk.do(AnswerApproval(principal=desk.principal, approval=asked[0], approved=True))
@@ -124,7 +124,7 @@ async def test_a_stopped_task_is_not_woken_by_an_answer(desk, working):
         await desk.stop(sent.task)
         with pytest.raises(TaskEnded):
             await desk.do(AnswerApproval(principal=desk.principal, approval=asked[0], approved=True))
-        assert await desk.jobs() == []
+        await desk.idle()
     assert (await desk.see(sent.task)).facts.state is State.STOPPED
 
 
