@@ -1,22 +1,24 @@
 """Seals rows, gives them their place in the chain, and inserts them in one statement."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
+from pydantic_core import to_json
 
 from joule.database.engine import Driver
+from joule.database.prepared import Prepared, array, integer
 from joule.kernel.errors import Fenced
 from joule.kernel.ids import OrgId, TaskId
 from joule.vault.keys import Keyring
 from traces.errors import JournalDown
 from traces.records import Record, Row, head_of, leaf, seal_entry
 
-_INSERT = "SELECT journal_append(%s, %s, %s, %s, %s, %s, %b::bytea[], %s::int4[], %s::text[], %b::bytea[])"
-
-
-_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_INSERT = Prepared(
+    "journal_append",
+    "SELECT journal_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    *("uuid", "uuid", "integer", "text", "text", "integer", "bytea[]", "integer[]", "text[]", "bytea[]"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,7 @@ def place(row: Row, *, chain: Chain, keyring: Keyring, seq: int, previous: bytes
     """The row a row becomes at `seq`, after the row whose hash is `previous`."""
     sealed, entries = {}, {}
     for name, value in row.content.items():
-        plain = _ENCODE(value).encode()
+        plain = to_json(value, inf_nan_mode="constants")
         sealed[name] = keyring.seal(plain, row=chain.task, field=name, generation=seq)
         commitment = keyring.commitment("trace", str(seq).encode(), name.encode(), plain)
         entries[name] = seal_entry(sealed[name], commitment, len(plain))
@@ -45,20 +47,20 @@ def place(row: Row, *, chain: Chain, keyring: Keyring, seq: int, previous: bytes
 async def insert(connection: Driver, chain: Chain, records: Sequence[Record]) -> None:
     """Insert rows that follow on. Raises `Fenced` when they do not, `JournalDown` when nothing can be written."""
     contents = [(record.seq, name, sealed) for record in records for name, sealed in record.sealed.items()]
-    arguments = (
-        chain.org,
-        chain.task,
-        chain.attempt,
-        chain.retention,
-        chain.subject,
-        records[0].seq,
-        [record.head for record in records],
-        [seq for seq, _, _ in contents],
-        [name for _, name, _ in contents],
-        [sealed for _, _, sealed in contents],
-    )
     try:
-        await connection.execute(_INSERT, arguments, prepare=True)
+        await _INSERT.execute(
+            connection,
+            chain.org.bytes,
+            chain.task.bytes,
+            integer(chain.attempt),
+            chain.retention.encode(),
+            chain.subject.encode(),
+            integer(records[0].seq),
+            array("bytea[]", [record.head for record in records]),
+            array("integer[]", [integer(seq) for seq, _, _ in contents]),
+            array("text[]", [name.encode() for _, name, _ in contents]),
+            array("bytea[]", [sealed for _, _, sealed in contents]),
+        )
     except psycopg.errors.CheckViolation as problem:
         raise JournalDown("today's partition of the journal") from problem
     except psycopg.Error as problem:

@@ -18,7 +18,12 @@ _NEWEST = text(
     ") c ON e.task_id = c.task_id AND e.retention = c.retention AND e.at >= c.started_at "
     "WHERE e.org_id = :org AND e.at >= :since ORDER BY e.task_id DESC, e.seq"
 )
-_ENDS = {"action.result": "done", "action.failed": "failed", "action.refused": "refused"}
+_ENDS = {
+    "action.result": "done",
+    "action.performed": "done",
+    "action.failed": "failed",
+    "action.refused": "refused",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

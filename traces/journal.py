@@ -19,6 +19,7 @@ from joule.kernel.ids import OrgId, TaskId
 from joule.vault.keys import Keyring
 from traces import _append
 from traces.errors import JournalDown
+from traces.pairing import joined
 from traces.recording import Recording
 from traces.records import GENESIS, Kind, Record, Row
 
@@ -166,7 +167,7 @@ class TaskJournal:
         """Give rows their place and insert them on `connection`. For this module and its transactions only."""
         records: list[Record] = []
         place = (self._next, self._head)
-        for row in rows:
+        for row in joined(rows):
             record = _append.place(row, chain=self._chain, keyring=self.keyring, seq=self._next, previous=self._head)
             records.append(record)
             self._next, self._head = record.seq + 1, record.hash

@@ -16,7 +16,7 @@ from traces import reader
 from traces._append import Chain
 from traces.journal import Announce, TaskJournal
 from traces.recording import Recording
-from traces.records import GENESIS, Kind, Row
+from traces.records import GENESIS
 
 AHEAD = timedelta(days=14)
 
@@ -40,7 +40,8 @@ class Journals:
         subject = f"task:{task}"
         async with self._database.write(org) as session:
             keyring = await self._vault.keyring(session, org, subject, create=True)
-            await session.execute(_TAKE_OVER, {"org": org, "task": task, "attempt": attempt})
+            if attempt > 1:
+                await session.execute(_TAKE_OVER, {"org": org, "task": task, "attempt": attempt})
             state = await reader.chain_of(session, org, task)
             found = [] if state is None else await reader.records(session, org, task, state)
         if state is None:
@@ -52,16 +53,8 @@ class Journals:
         chains.verify(found, expected_head=state.head, expected_length=state.next_seq)
         recording = Recording()
         for record in found:
-            event = reader.opened(record, task, keyring)
-            recording.take(
-                Row(
-                    at=event.at,
-                    kind=Kind(event.kind),
-                    call=event.call,
-                    attrs=event.attrs,
-                    content=event.content,
-                )
-            )
+            for row in reader.opened(record, task, keyring):
+                recording.take(row)
         chain = Chain(org=org, task=task, attempt=attempt, retention=state.retention, subject=subject)
         last_at = found[-1].at if found else state.started_at
         return self._journal(chain, keyring, recording, seq=state.next_seq, head=state.head, last_at=last_at)

@@ -13,7 +13,8 @@ from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, TaskId
 from joule.vault.keys import Keyring
 from traces import chain
-from traces.records import Kind, Record
+from traces.pairing import parted
+from traces.records import Kind, Record, Row
 
 _CHAIN = text(
     "SELECT retention, key_subject, started_at, attempt, next_seq, head FROM trace_chain "
@@ -44,7 +45,10 @@ class ChainState:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskEvent:
-    """One row as pages see it. `content` is empty where it was erased or the reader has no key."""
+    """One row as pages see it. `content` is empty where it was erased or the reader has no key.
+
+    Two that were written as one record have the same `seq`.
+    """
 
     seq: int
     at: datetime
@@ -93,20 +97,14 @@ async def records(
     ]
 
 
-def opened(record: Record, task: TaskId, keyring: Keyring | None) -> TaskEvent:
-    """A row with its head parsed, and its content opened when there is a key for it."""
+def opened(record: Record, task: TaskId, keyring: Keyring | None) -> tuple[Row, ...]:
+    """The rows a record stands for, heads parsed, content opened when there is a key for it."""
     content = {}
     if keyring is not None:
         for name, sealed in record.sealed.items():
             content[name] = json.loads(keyring.open(sealed, row=task, field=name, generation=record.seq))
-    return TaskEvent(
-        seq=record.seq,
-        at=record.at,
-        kind=record.kind.value,
-        call=record.call,
-        attrs=json.loads(record.head)["attrs"],
-        content=content,
-    )
+    attrs = json.loads(record.head)["attrs"]
+    return parted(Row(kind=record.kind, at=record.at, call=record.call, attrs=attrs, content=content))
 
 
 async def events(
@@ -117,7 +115,11 @@ async def events(
     if state is None:
         return []
     found = await records(session, org, task, state, after=after, sealed=keyring is not None)
-    return [opened(record, task, keyring) for record in found]
+    return [
+        TaskEvent(seq=record.seq, at=row.at, kind=row.kind.value, call=row.call, attrs=row.attrs, content=row.content)
+        for record in found
+        for row in opened(record, task, keyring)
+    ]
 
 
 async def verify_task(session: AsyncSession, org: OrgId, task: TaskId) -> int:

@@ -6,7 +6,6 @@ RFC 9162 leaf hash, so that the rows of many tasks can stand in one Merkle tree.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
+
+import orjson
 
 from joule.kernel.ids import OrgId, TaskId
 from traces.errors import HeadRefused
@@ -32,6 +33,7 @@ class Kind(StrEnum):
     TASK_ENDED = "task.ended"
     INTENT = "action.intent"
     RESULT = "action.result"
+    PERFORMED = "action.performed"  # INTENT and RESULT of a read or model call, written at once: see `traces.pairing`
     FAILED = "action.failed"
     REFUSED = "action.refused"
     ASKED = "approval.asked"
@@ -144,12 +146,9 @@ class Record:
     sealed: Mapping[str, bytes]
 
 
-_ENCODE: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
-
-
 def canonical(value: Any) -> bytes:
     """RFC 8785 bytes of JSON data made of ASCII keys, strings, integers, booleans, lists and None."""
-    return _ENCODE(value).encode()
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def leaf(head: bytes) -> bytes:

@@ -106,7 +106,7 @@ def _answer(call: ToolCall, text: str) -> Message:
     return Message(role="tool", text=text, call_id=call.id, name=call.name)
 
 
-def _goes_on(state: State) -> str:
+async def _goes_on(state: State) -> str:  # a plain function would be run in a thread
     last = state["last"]
     return "act" if last is not None and (last.tool_calls or last.invalid_calls) else END
 

@@ -3,7 +3,6 @@
 Plain data, so that the agent knows nothing of queues and workers.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,6 +10,7 @@ from enum import StrEnum
 from joule.kernel.ids import OrgId, ProjectId, TaskId, ThreadId
 from joule.kernel.label import Label
 from joule.kernel.principal import Principal
+from joule.kernel.stop import Stop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class Claim:
     request: str = field(repr=False)
     label: Label  # of the request
     history: tuple[Exchange, ...] = field(default=(), repr=False)
-    stop: asyncio.Event = field(default_factory=asyncio.Event, repr=False, compare=False)
+    stop: Stop = field(default_factory=Stop, repr=False, compare=False)
 
 
 class End(StrEnum):

@@ -117,10 +117,13 @@ def _graph(call: Call, who: Principal, saver: AsyncPostgresSaver | None) -> Any:
         n = state["n"] - 1
         return {"messages": [await call(Ring(principal=who, label=label, step=n), f"act/{n}/0")]}
 
+    async def goes_on(state: State) -> str:  # a plain function would be run in a thread, on both sides
+        return "model" if state["n"] < STEPS else END
+
     graph = StateGraph(State)
     graph.add_node("model", model)
     graph.add_node("act", act)
     graph.add_edge(START, "model")
     graph.add_edge("model", "act")
-    graph.add_conditional_edges("act", lambda state: "model" if state["n"] < STEPS else END)
+    graph.add_conditional_edges("act", goes_on)
     return graph.compile(checkpointer=saver)

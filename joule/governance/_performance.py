@@ -5,7 +5,7 @@ durable before, RESULT is flushed at once after, and an end that was not seen is
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any
@@ -30,6 +30,7 @@ from joule.kernel.handler import Method
 from joule.kernel.ids import DecisionId, new_id
 from joule.kernel.permit import Permit, Permits
 from joule.kernel.principal import Via
+from joule.kernel.stop import Stop
 from traces.journal import TaskJournal
 from traces.records import Kind
 
@@ -55,7 +56,7 @@ class _Doing:
 class Performance:
     """One task's way of performing."""
 
-    def __init__(self, *, journal: TaskJournal, permits: Permits, clock: Clock, stop: asyncio.Event) -> None:
+    def __init__(self, *, journal: TaskJournal, permits: Permits, clock: Clock, stop: Stop) -> None:
         self._journal, self._permits, self._clock, self._stop = journal, permits, clock, stop
 
     async def of(
@@ -124,8 +125,7 @@ class Performance:
         else:
             self._journal.note(Kind.INTENT, **doing.intent)
         started = perf_counter_ns()
-        effect = doing.method(doing.permit, doing.action)
-        result = await (self._seen(effect, doing) if is_outside else self._until_stopped(effect))
+        result = await (self._seen(doing) if is_outside else self._until_stopped(doing))
         try:
             self._journal.note(Kind.RESULT, **self._result(doing, result, started))
         except (Fenced, JournalDown):
@@ -139,33 +139,26 @@ class Performance:
             self._journal.flush_soon()
         return result
 
-    async def _seen(self, effect: Awaitable[Any], doing: _Doing) -> Any:
+    async def _seen(self, doing: _Doing) -> Any:
         """The result of an outside effect. Cut off in the middle, its end is recorded as unknown."""
         try:
-            return await effect
+            return await doing.method(doing.permit, doing.action)
         except asyncio.CancelledError:
             await asyncio.shield(self._write_failure(doing, OutcomeUnknown(doing.action.name)))
             raise
 
-    async def _until_stopped(self, effect: Awaitable[Any]) -> Any:
+    async def _until_stopped(self, doing: _Doing) -> Any:
         """The result of an effect that changes nothing, given up as soon as the task is stopped."""
         working = asyncio.current_task()
-        stopping = asyncio.ensure_future(self._stop.wait())
-
-        def give_up(waited: "asyncio.Future[Any]") -> None:
-            if working is not None and not waited.cancelled():
-                working.cancel()
-
-        stopping.add_done_callback(give_up)
+        if working is None or self._stop.is_set():
+            raise Stopped()
         try:
-            return await effect
+            with self._stop.calling(working.cancel):
+                return await doing.method(doing.permit, doing.action)
         except asyncio.CancelledError:
-            if not self._stop.is_set() or working is None or working.uncancel() > 0:
+            if not self._stop.is_set() or working.uncancel() > 0:
                 raise  # somebody else ends this run
             raise Stopped() from None
-        finally:
-            stopping.remove_done_callback(give_up)
-            stopping.cancel()
 
     async def _spend(self, session: WriteSession, doing: _Doing) -> None:
         approval = doing.approval

@@ -25,6 +25,7 @@ from joule.kernel.handler import Handler, Method
 from joule.kernel.ids import DecisionId, new_id
 from joule.kernel.permit import Permits
 from joule.kernel.principal import Via
+from joule.kernel.stop import Stop
 from traces.errors import RecordingDiffers
 from traces.journal import TaskJournal
 from traces.recording import Step
@@ -44,7 +45,7 @@ class Gate:
         for handler in handlers:
             self.methods.update(handler.methods())
 
-    def over(self, journal: TaskJournal, *, words: str = "", stop: asyncio.Event | None = None) -> "TaskGate":
+    def over(self, journal: TaskJournal, *, words: str = "", stop: Stop | None = None) -> "TaskGate":
         """The gate for one task. `words` is all the person wrote in this conversation."""
         return TaskGate(self, journal, words=words, stop=stop)
 
@@ -52,9 +53,9 @@ class Gate:
 class TaskGate:
     """The gate over one task's journal."""
 
-    def __init__(self, gate: Gate, journal: TaskJournal, *, words: str, stop: asyncio.Event | None) -> None:
+    def __init__(self, gate: Gate, journal: TaskJournal, *, words: str, stop: Stop | None) -> None:
         self.journal = journal
-        self._gate, self._words, self._stop = gate, words, stop or asyncio.Event()
+        self._gate, self._words, self._stop = gate, words, stop or Stop()
         self._minted: set[UUID] = set()
         self._calls: dict[str, asyncio.Lock] = {}
 

@@ -80,11 +80,14 @@ class Projection:
     def feed(self, rows: Iterable[TaskEvent]) -> list[Sent]:
         """The events of the next rows."""
         sent: list[Sent] = []
+        part = 0
         for row in rows:
-            self._seq = row.seq
-            for part, event in enumerate(self._events(row)):
+            if row.seq != self._seq:  # two rows may stand in one record
+                self._seq, part = row.seq, 0
+            for event in self._events(row):
                 event.timestamp = int(row.at.timestamp() * 1000)
                 sent.append(Sent(id=EventId(seq=row.seq, part=part), event=event))
+                part += 1
         return sent
 
     def close(self, state: State, code: str | None) -> list[Sent]:

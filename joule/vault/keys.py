@@ -6,7 +6,6 @@ A ring cannot be printed, pickled, copied or turned into JSON.
 
 import hmac
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import NoReturn
 from uuid import UUID
 
@@ -62,7 +61,7 @@ class Keyring:
         Survives rotation. Different subjects and organisations give unrelated values; nobody without the key can
         check a guess.
         """
-        return hmac.new(self._commitment_key, length_prefixed(purpose.encode(), *parts), sha256).digest()
+        return hmac.digest(self._commitment_key, length_prefixed(purpose.encode(), *parts), "sha256")
 
     def is_current(self, sealed: bytes) -> bool:
         """Whether a record is already under the active key."""

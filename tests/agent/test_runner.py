@@ -8,6 +8,7 @@ import pytest
 from joule.agent.task import End
 from joule.governance import approvals
 from joule.kernel.settings import Settings, TaskSettings
+from joule.kernel.stop import Stop
 from tests.support.house import Home, home
 from tests.support.scripted_model import Says, ScriptedModel
 
@@ -153,7 +154,7 @@ async def test_the_persons_own_words_are_remembered_without_asking(settings: Set
 
 
 async def test_a_stopped_task_keeps_what_it_had_said(settings: Settings):
-    stop = asyncio.Event()
+    stop = Stop()
 
     async def hang():
         await asyncio.sleep(60)
