@@ -37,4 +37,4 @@ docs: setup
 lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv on the PATH" >&2; exit 1; }
 	uv pip compile --quiet --no-header --universal --generate-hashes --python-version 3.11 \
-	  --group dev --extra aws --extra bench --extra openai pyproject.toml -o requirements.lock
+	  --group dev --extra aws --extra bench --extra e2b --extra embeddings --extra openai --extra otel pyproject.toml -o requirements.lock
