@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from integrations._columns import SERVER_TITLE, SERVER_URL, TOOL_ABOUT, TOOL_NAME
 from integrations.mcp.actions import OFF
 from integrations.mcp.listed import ListedTool, canonical
-from integrations.tables import McpServerRow, McpToolRow
+from integrations.mcp.tables import McpServerRow, McpToolRow
 from joule.database.engine import WriteSession
 from joule.kernel.errors import Conflict, NotFound
 from joule.kernel.ids import DecisionId, OrgId, PersonId, new_id

@@ -1,0 +1,48 @@
+"""Connected accounts, continued: what issuers publish is pinned, and grants are looked at where their providers let them be."""
+
+from alembic import op
+
+from joule.database.migrations.tenancy import protect
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+_PINS = r"""
+CREATE TABLE issuer_pin (
+    org_id uuid NOT NULL,
+    id uuid NOT NULL,
+    provider text NOT NULL,
+    issuer_key bytea NOT NULL,
+    found bytea NOT NULL,
+    pinned_at timestamptz NOT NULL,
+    refused_at timestamptz,
+    decision_id uuid NOT NULL,
+    PRIMARY KEY (org_id, id),
+    CONSTRAINT issuer_pin_provider CHECK (provider ~ '^[a-z][a-z0-9_]{0,60}$'),
+    CONSTRAINT issuer_pin_issuer_key CHECK (octet_length(issuer_key) = 32),
+    CONSTRAINT issuer_pin_one_each UNIQUE (org_id, provider, issuer_key)
+);
+"""
+
+_LOOKED_AT = """
+ALTER TABLE oauth_grant ADD COLUMN look_at timestamptz;
+CREATE INDEX oauth_grant_look ON oauth_grant (org_id, look_at) WHERE look_at IS NOT NULL;
+"""
+
+
+def upgrade() -> None:
+    _pin_issuers()
+    op.execute(_LOOKED_AT)
+
+
+def downgrade() -> None:
+    op.execute("DROP INDEX oauth_grant_look")
+    op.execute("ALTER TABLE oauth_grant DROP COLUMN look_at")
+    op.execute("DROP TABLE issuer_pin")
+
+
+def _pin_issuers() -> None:
+    op.execute(_PINS)
+    protect("issuer_pin", grants="SELECT, INSERT, UPDATE, DELETE")
