@@ -3,7 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Text, UniqueConstraint
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import BYTEA
 from sqlmodel import Field, SQLModel
 
@@ -12,12 +13,16 @@ from joule.database.keeping import Ends
 
 
 class McpServerRow(SQLModel, table=True):
-    """An MCP server that an admin added. `url_key` is a keyed hash of its address: each is added once."""
+    """An MCP server that an admin added. `url_key` is a keyed hash of its address: each is added once.
+
+    `sign_in` is what it published about tokens when it asked for one, pinned. A row that was removed stays, unseen, until
+    the issuer has been told that the tokens are over.
+    """
 
     __tablename__ = "mcp_server"
     __table_args__ = (
         CheckConstraint("octet_length(url_key) = 32", name="mcp_server_url_key"),
-        UniqueConstraint("org_id", "url_key", name="mcp_server_one_each"),
+        Index("mcp_server_one_each", "org_id", "url_key", unique=True, postgresql_where=sql("removed_at IS NULL")),
         keeping(holds="workspace.integration", ends=Ends.WITH_OWNER, eraser="integrations.remove_mcp_server"),
     )
 
@@ -26,9 +31,11 @@ class McpServerRow(SQLModel, table=True):
     url: bytes = sealed()
     url_key: bytes = Field(sa_type=BYTEA)
     title: bytes = sealed()
+    sign_in: bytes | None = sealed(optional=True)
     added_by: UUID | None = Field(default=None, nullable=True)
     created_at: datetime = time()
     looked_at: datetime = time()
+    removed_at: datetime | None = time(optional=True)
     decision_id: UUID
 
 
