@@ -41,10 +41,13 @@ async def callback(
     known = catalogue().provider(provider)
     given = (state, code, auth_code, iss, error)
     code = code or auth_code  # TikTok Ads calls it so
+    word = ""
     if not state or not (code or error) or max(map(len, given)) > _LONGEST:
-        return _refused(known.id, "incomplete")
-    if len(request.query_params.multi_items()) != len(request.query_params):
-        return _refused(known.id, "unusable")  # a parameter that stands twice means one thing to us, another elsewhere
+        word = "incomplete"
+    elif len(request.query_params.multi_items()) != len(request.query_params):
+        word = "unusable"  # a parameter that stands twice means one thing to us, another elsewhere
+    if word:  # the room refuses it as well: so it stands in the journal, and a state that came along is used up
+        code, iss, error, state = "", "", "", state[:_LONGEST]
     try:
         made = await web.house.commands.perform(
             FinishConnection(
@@ -58,7 +61,7 @@ async def callback(
             )
         )
     except JouleError as problem:
-        return _refused(known.id, why(problem))
+        return _refused(known.id, word or why(problem))
     with suppress(JouleError):  # it is connected all the same; the card in the chat can be answered too
         await web.house.commands.perform(ResumeAfterGrant(principal=person.principal, connections=made.connections))
     if made.return_to is not None:
