@@ -13,15 +13,13 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col, select
 
 from integrations._columns import GRANT_TENANT, TOKENS
 from integrations.catalogue.load import catalogue
 from integrations.catalogue.model import Provider
-from integrations.errors import ConnectionRevoked, NeedsReconnecting
+from integrations.errors import ConnectionRevoked
 from integrations.oauth.wire import TokenOutcome, TokenSet
-from integrations.tables import ConnectionRow, OAuthGrantRow
-from joule.kernel.errors import NotFound
+from integrations.tables import OAuthGrantRow
 from joule.kernel.ids import OrgId
 from joule.vault.vault import Vault
 
@@ -65,74 +63,9 @@ class Usable:
         return f"<Usable {self.provider} {self.connection} generation {self.generation}>"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """A connection and its grant, without tokens: what a call is checked against."""
-
-    connection: UUID
-    grant: UUID
-    provider: str
-    epoch: int
-    granted: tuple[str, ...]
-    read_only: bool
-    used_at: datetime | None = None
-
-
 def subject(grant: UUID) -> str:
     """Whose key seals a grant's tokens: its own, so that revoking can destroy it."""
     return f"grant:{grant}"
-
-
-async def standing(session: AsyncSession, org: OrgId, connection: UUID) -> Standing:
-    """The connection, if it can be used. Raises `NotFound`, `ConnectionRevoked` or `NeedsReconnecting`."""
-    row, grant = await _both(session, org, connection)
-    return Standing(
-        connection=row.id,
-        grant=grant.id,
-        provider=row.provider,
-        epoch=row.epoch,
-        granted=tuple(grant.granted),
-        read_only=row.read_only,
-        used_at=row.used_at,
-    )
-
-
-async def usable(session: AsyncSession, vault: Vault, org: OrgId, connection: UUID) -> Usable:
-    """The connection with its tokens as they are, fresh or not. Raises as `standing` does."""
-    row, grant = await _both(session, org, connection)
-    return Usable(
-        connection=row.id,
-        grant=grant.id,
-        provider=row.provider,
-        tokens=await open_tokens(session, vault, org, grant),
-        generation=grant.generation,
-        epoch=row.epoch,
-        granted=tuple(grant.granted),
-        read_only=row.read_only,
-        tenant=await tenant_of(session, vault, org, grant),
-    )
-
-
-async def _both(session: AsyncSession, org: OrgId, connection: UUID) -> tuple[ConnectionRow, OAuthGrantRow]:
-    found = await session.execute(
-        select(ConnectionRow, OAuthGrantRow)
-        .join(
-            OAuthGrantRow,
-            (col(OAuthGrantRow.org_id) == col(ConnectionRow.org_id))
-            & (col(OAuthGrantRow.id) == col(ConnectionRow.grant_id)),
-        )
-        .where(col(ConnectionRow.org_id) == org, col(ConnectionRow.id) == connection)
-        .execution_options(populate_existing=True)
-    )
-    both = found.one_or_none()
-    if both is None:
-        raise NotFound("connection")
-    row, grant = both
-    if row.status == "revoked" or grant.status == "revoked":
-        raise ConnectionRevoked(title_of(row.provider), row.revoked_at or grant.revoked_at)
-    if grant.status == "needs_reconnecting":
-        raise NeedsReconnecting(title_of(row.provider))
-    return row, grant
 
 
 async def open_tokens(session: AsyncSession, vault: Vault, org: OrgId, grant: OAuthGrantRow) -> TokenSet:

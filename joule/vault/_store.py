@@ -1,6 +1,6 @@
 """All SQL on data keys. Every function runs inside the caller's transaction, under its organisation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -86,6 +86,21 @@ async def of_subject(session: AsyncSession, org: OrgId, subject: str) -> Sequenc
     """The rows of a subject as they are now, oldest first. Never served from the session's memory."""
     found = await session.execute(_OF_SUBJECT, {"org": org, "subject": subject})
     return [_stored(row) for row in found.mappings()]
+
+
+def from_columns(found: Mapping[str, Sequence[Any]]) -> Sequence[Stored]:
+    """Rows that came along in another room's statement, each column as a list; oldest first."""
+    columns = (found[name] for name in ("id", "subject", "ordinal", "scheme", "kek_id", "wrapped", "state"))
+    return [
+        Stored(
+            id=key,
+            subject=subject,
+            ordinal=ordinal,
+            wrapped=WrappedKey(kek=KekName(scheme=scheme, kek_id=kek), blob=bytes(wrapped)),
+            state=state,
+        )
+        for key, subject, ordinal, scheme, kek, wrapped, state in zip(*columns, strict=True)
+    ]
 
 
 async def add(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from integrations import grants, queries
+from integrations import glance, queries
 from integrations.actions import (
     BeginConnection,
     DescribeConnections,
@@ -261,8 +261,9 @@ async def test_no_token_code_or_secret_is_in_the_database_or_the_journal_in_clea
     page = await here.begin(*READING)
     brought = await here.consent(page, *READING)
     made = await here.finish(brought)
-    async with here.home.house.database.read(here.home.org) as session:
-        tokens = (await grants.usable(session, here.home.house.vault, here.home.org, made.connection)).tokens
+    house = here.home.house
+    async with house.database.read(here.home.org) as session:
+        tokens = (await glance.look(house.database, house.vault, here.home.org, made.connection)).usable.tokens
         refresh = tokens.refresh_token
         assert refresh is not None
         secrets = [tokens.access_token.reveal(), refresh.reveal(), brought["code"], brought["state"]]
