@@ -53,7 +53,11 @@ class SetProviderClient(Action[ClientSet]):
 
 @dataclass(frozen=True, kw_only=True)
 class SetProviderRule(Action[RuleSet]):
-    """Let the organisation use a provider, or not; and which of its scopes. `scopes` None: all of them."""
+    """Let the organisation use a provider, or not; and which of its scopes. `scopes` None: all of them.
+
+    `members_to` is the gravest class of permission (R1P, R2 or R3) that members may add to an account a task of their own
+    waits for; None: that is up to owners and admins.
+    """
 
     name: ClassVar[str] = "integrations.set_provider_rule"
     effect: ClassVar[Effect] = Effect.ACCESS
@@ -62,6 +66,7 @@ class SetProviderRule(Action[RuleSet]):
     provider: str
     allowed: bool
     scopes: tuple[str, ...] | None = None
+    members_to: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +92,23 @@ class BeginConnection(Action[ConsentPage]):
     return_to: str | None = None
     connection: UUID | None = None
     task: UUID | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeginStepUp(Action[ConsentPage]):
+    """Begin a consent for exactly the permission that a task of one's own waits for: `question` is what it asked.
+
+    The account, the provider and the scopes are those of the question. Members may, as far as the organisation's rule
+    for the provider lets them.
+    """
+
+    name: ClassVar[str] = "integrations.begin_step_up"
+    effect: ClassVar[Effect] = Effect.SEND
+    purpose: ClassVar[Purpose] = Purpose.SECURITY
+
+    question: UUID
+    session: UUID
+    redirect_uri: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,11 +41,15 @@ class ProviderClientRow(SQLModel, table=True):
 
 
 class ProviderRuleRow(SQLModel, table=True):
-    """Whether the organisation lets a provider be used, and which of its scopes. `scopes` NULL: all of them."""
+    """Whether the organisation lets a provider be used, and which of its scopes. `scopes` NULL: all of them.
+
+    `members_to` is the gravest permission a member may add for a task of their own; NULL: none.
+    """
 
     __tablename__ = "provider_rule"
     __table_args__ = (
         id_words("provider_rule"),
+        CheckConstraint(one_of("members_to", "R1P", "R2", "R3"), name="provider_rule_members"),
         *scope_words("provider_rule", "scopes"),
         keeping(holds="workspace.setting", ends=Ends.WITH_OWNER, eraser="integrations.set_provider_rule"),
     )
@@ -54,6 +58,7 @@ class ProviderRuleRow(SQLModel, table=True):
     provider: str = Field(sa_type=Text, primary_key=True)
     allowed: bool
     scopes: list[str] | None = Field(sa_type=WORDS, default=None, nullable=True)
+    members_to: str | None = Field(sa_type=Text, default=None, nullable=True)
     set_by: UUID | None = Field(default=None, nullable=True)
     updated_at: datetime = time()
     decision_id: UUID

@@ -64,6 +64,13 @@ class Slack(Standard):
         return _texts({"team": known.get("id"), "account": known.get("name")})
 
 
+class Demo(Standard):
+    """The demonstration: the standard, and a name for its account."""
+
+    def kept(self, provider: Provider, body: Mapping[str, Any]) -> dict[str, str]:
+        return _texts({"account": body.get("account_name")})
+
+
 class Mailchimp(Standard):
     """No scopes, no end, and the data centre must be asked for."""
 
@@ -200,6 +207,7 @@ STANDARD = Standard()
 STRATEGIES: Mapping[str, Standard] = MappingProxyType(
     {
         "slack": Slack(),
+        "demo": Demo(),
         "meta": Meta(),
         "instagram": Instagram(),
         "mailchimp": Mailchimp(),

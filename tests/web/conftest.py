@@ -44,19 +44,23 @@ class Site:
         return made.token.get_secret_value()
 
     @asynccontextmanager
-    async def signed_in(self, role: Role = Role.OWNER) -> AsyncIterator[httpx.AsyncClient]:
+    async def signed_in(self, role: Role = Role.OWNER, *, email: str = "") -> AsyncIterator[httpx.AsyncClient]:
         """The browser of somebody in `role`."""
-        token = await self.link() if role is Role.OWNER else await self._invited(role)
+        token = (
+            await self.link()
+            if role is Role.OWNER
+            else await self._invited(role, email or f"{role.value}@example.test")
+        )
         async with self.stranger() as client:
             assert (await client.post("/sign-in/link", data={"token": token})).status_code == 303
             yield client
 
-    async def _invited(self, role: Role) -> str:
+    async def _invited(self, role: Role, email: str) -> str:
         made = await self.home.house.commands.perform(
             InvitePerson(
                 principal=self.home.owner,
                 person_name=role.value.capitalize(),
-                email=f"{role.value}@example.test",
+                email=email,
                 role=role,
             )
         )

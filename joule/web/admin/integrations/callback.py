@@ -15,9 +15,10 @@ from integrations.catalogue.errors import ProviderUnknown
 from integrations.catalogue.load import catalogue
 from integrations.oauth.errors import known_error
 from integrations.results import Secret
+from joule.identity.permissions import Permission, allowed
 from joule.kernel.errors import JouleError
 from joule.tasks.actions import ResumeAfterGrant
-from joule.web.access import Connector, Here
+from joule.web.access import Account, Here
 from joule.web.admin.integrations.refusals import refusal, why
 
 router = APIRouter(prefix="/integrations")
@@ -29,7 +30,7 @@ _LONGEST = 4096  # characters of one parameter; providers stay far below
 async def callback(
     web: Here,
     request: Request,
-    person: Connector,
+    person: Account,
     provider: str,
     state: Annotated[str, Query()] = "",
     code: Annotated[str, Query()] = "",
@@ -70,7 +71,7 @@ async def callback(
 
 
 @router.get("/refused")
-async def refused(web: Here, person: Connector, provider: str = "", why: str = "") -> Response:
+async def refused(web: Here, person: Account, provider: str = "", why: str = "") -> Response:
     """Says in plain words why an answer was not taken."""
     word, words, status = refusal(why)
     try:
@@ -78,6 +79,8 @@ async def refused(web: Here, person: Connector, provider: str = "", why: str = "
         href, link = f"/admin/integrations/{known.id}", f"Go to {known.title}"
     except ProviderUnknown:
         href, link = "/admin/integrations", "Go to Integrations"
+    if not allowed(person.role, Permission.INTEGRATIONS):
+        href, link = "/", "Go back to Joule"
     return web.templates.page("integrations/refused.html", status, refusal=words, code=word, href=href, link=link)
 
 

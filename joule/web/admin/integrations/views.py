@@ -104,6 +104,15 @@ class ConnectionLine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MembersLine:
+    """One answer to how far members may give permissions themselves."""
+
+    value: str
+    words: str
+    chosen: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProviderPage:
     """All that is said about one provider, and the forms."""
 
@@ -116,6 +125,7 @@ class ProviderPage:
     abilities: tuple[Ability, ...]
     permitted: tuple[Ability, ...]
     mode: str  # read or more
+    members: tuple[MembersLine, ...]
     splits: bool
     facts: tuple[Known, ...]
     notes: tuple[str, ...]
