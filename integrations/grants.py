@@ -23,6 +23,7 @@ from integrations.tables import OAuthGrantRow
 from joule.kernel.ids import OrgId
 from joule.vault.vault import Vault
 
+LOOKED_AT_EVERY = timedelta(hours=6)  # where a provider can be asked whether a grant still lives
 SHORT_LIFE = timedelta(days=1)  # access tokens that live less are renewed when used, not for keeping
 
 
@@ -90,6 +91,7 @@ async def seal_tokens(
     provider = provider_of(grant.provider)
     grant.can_refresh = can_refresh(provider, tokens)
     grant.due_at = due_at(provider, tokens, now) if grant.can_refresh else None
+    grant.look_at = next_look(now) if provider is None or provider.introspection_url is not None else None
 
 
 async def tenant_of(session: AsyncSession, vault: Vault, org: OrgId, grant: OAuthGrantRow) -> str | None:
@@ -139,9 +141,18 @@ def warm_at(provider: Provider | None, refreshed_at: datetime) -> datetime | Non
     return None if warm is None else refreshed_at + timedelta(days=warm) * 0.8
 
 
+def next_look(now: datetime) -> datetime:
+    """When to ask whether a grant still lives, spread so that what was connected together is not asked about together."""
+    return now + LOOKED_AT_EVERY * (1 - 0.2 * random.random())  # noqa: S311 - spreads load, guards nothing
+
+
 def granted_now(known: Mapping[str, Any], requested: tuple[str, ...], tokens: TokenSet) -> tuple[str, ...]:
     """What is granted: what the provider says, else what was asked; and what it has no scope for, as agreed here."""
-    told = tokens.scopes if tokens.scopes is not None else requested
+    return granted_of(known, requested, tokens.scopes if tokens.scopes is not None else requested)
+
+
+def granted_of(known: Mapping[str, Any], requested: tuple[str, ...], told: tuple[str, ...]) -> tuple[str, ...]:
+    """What is granted where the provider says `told`: that, and what it has no scope for, as agreed here."""
     ours = tuple(name for name in requested if name in known and not known[name].sent)
     return tuple(dict.fromkeys((*told, *ours)))
 
@@ -154,4 +165,6 @@ def provider_of(provider: str) -> Provider | None:
 def title_of(provider: str) -> str:
     """What people call the provider."""
     known = provider_of(provider)
-    return provider if known is None else known.title
+    if known is None:
+        return "an MCP server" if provider.startswith("mcp_") else provider
+    return known.title

@@ -178,6 +178,16 @@ async def due_grants(session: AsyncSession, org: OrgId, *, now: datetime) -> tup
     return tuple((await session.execute(query.order_by(col(OAuthGrantRow.due_at)).limit(200))).scalars())
 
 
+async def due_looks(session: AsyncSession, org: OrgId, *, now: datetime) -> tuple[UUID, ...]:
+    """Grants whose providers should be asked whether they still live."""
+    query = select(OAuthGrantRow.id).where(
+        col(OAuthGrantRow.org_id) == org,
+        col(OAuthGrantRow.look_at) <= now,
+        col(OAuthGrantRow.status).in_(("active", "refresh_unknown")),
+    )
+    return tuple((await session.execute(query.order_by(col(OAuthGrantRow.look_at)).limit(200))).scalars())
+
+
 async def due_revocations(session: AsyncSession, org: OrgId, *, now: datetime) -> tuple[UUID, ...]:
     """Revocations whose provider should be told, again or for the first time."""
     query = select(RevocationRow.id).where(

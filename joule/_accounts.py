@@ -11,11 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from integrations.broker.broker import Broker
 from integrations.broker.guard import Endpoint, Network
+from integrations.care.looking import Looking
 from integrations.clients import Clients, read_file
 from integrations.demo import CLIENT_ID, CLIENT_SECRET, PROVIDER
 from integrations.endpoints import ProviderEndpoints, guarded
+from integrations.mcp.endpoints import McpEndpoints
 from integrations.oauth.secret import Secret
 from integrations.oauth.wire import ClientIdentity
+from integrations.pins import Pins
 from integrations.refreshing import Refreshing
 from integrations.results import Synced
 from joule.database.engine import Database, WriteSession
@@ -47,9 +50,11 @@ class Accounts:
     refreshing: Refreshing
     broker: Broker
     synced: KeptInMemory
+    looking: Looking
     demo_host: str | None
     network: Network
-    loopback: tuple[Endpoint, ...]  # where an MCP server on this machine may be
+    served: McpEndpoints
+    loopback: tuple[Endpoint, ...]  # where an MCP server on this machine, and its issuer, may be
 
 
 @asynccontextmanager
@@ -61,12 +66,24 @@ async def accounts(
     deployment = dict(read_file(settings.clients_file))
     if demo:
         deployment[PROVIDER] = ClientIdentity(client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET))
-    served = (("127.0.0.1", settings.mcp_port),) if settings.mcp_port else ()
-    network = Network(loopback=(*demo, *served))
+    loopback = tuple(("127.0.0.1", port) for port in (settings.mcp_port, settings.mcp_issuer_port) if port)
+    network = Network(loopback=(*demo, *loopback))
     try:
         clients = Clients(vault=vault, deployment=MappingProxyType(deployment))
+        served = McpEndpoints(
+            vault=vault,
+            clients=clients,
+            network=network,
+            clock=clock,
+            deadline_seconds=settings.deadline_seconds,
+            loopback=loopback,
+        )
         endpoints = ProviderEndpoints(
-            clients=clients, http=guarded(network, deadline_seconds=settings.deadline_seconds), clock=clock
+            pins=Pins(database=database, vault=vault, clock=clock),
+            clients=clients,
+            http=guarded(network, deadline_seconds=settings.deadline_seconds),
+            clock=clock,
+            served=served,
         )
         refreshing = Refreshing(
             database=database,
@@ -82,9 +99,13 @@ async def accounts(
             refreshing=refreshing,
             broker=Broker(network=network, keeper=refreshing, clock=clock),
             synced=KeptInMemory(),
+            looking=Looking(
+                database=database, vault=vault, clock=clock, endpoints=endpoints, refreshing=refreshing
+            ),
             demo_host=f"127.0.0.1:{settings.demo_port}" if demo else None,
             network=network,
-            loopback=served,
+            served=served,
+            loopback=loopback,
         )
     finally:
         await network.close()

@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from integrations._columns import SERVER_TITLE, SERVER_URL, TOOL_ABOUT, TOOL_NAME
+from integrations._columns import SERVER_SIGN_IN, SERVER_TITLE, SERVER_URL, TOOL_ABOUT, TOOL_NAME
 from integrations.mcp.actions import OFF
 from integrations.mcp.listed import ListedTool, canonical
+from integrations.mcp.sign_in import SignIn
 from integrations.mcp.tables import McpServerRow, McpToolRow
 from joule.database.engine import WriteSession
 from joule.kernel.errors import Conflict, NotFound
@@ -21,13 +23,14 @@ from joule.vault.keys import Keyring
 
 @dataclass(frozen=True, kw_only=True)
 class KeptServer:
-    """A server as it was added."""
+    """A server as it was added. `sign_in`: it takes nobody without a token; None: it asked for none."""
 
     server: UUID
     url: str
     title: str
     added_by: UUID | None
     looked_at: datetime
+    sign_in: SignIn | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +56,15 @@ class Difference:
 
 async def servers(session: AsyncSession, ring: Keyring) -> list[KeptServer]:
     """All of the organisation's, the oldest first."""
-    rows = await session.scalars(select(McpServerRow).order_by(col(McpServerRow.id)))
+    query = select(McpServerRow).where(col(McpServerRow.removed_at).is_(None))
+    rows = await session.scalars(query.order_by(col(McpServerRow.id)))
     return [_server(ring, row) for row in rows]
 
 
-async def server(session: AsyncSession, ring: Keyring, wanted: UUID) -> KeptServer:
-    """Raises `NotFound`."""
+async def server(session: AsyncSession, ring: Keyring, wanted: UUID, *, also_removed: bool = False) -> KeptServer:
+    """Raises `NotFound`, also for one that was removed unless that is wanted."""
     row = await session.get(McpServerRow, (ring.org, wanted))
-    if row is None:
+    if row is None or (row.removed_at is not None and not also_removed):
         raise NotFound("MCP server")
     return _server(ring, row)
 
@@ -90,10 +94,12 @@ async def add(
     by: PersonId | None,
     now: datetime,
     decision: DecisionId,
+    sign_in: SignIn | None = None,
 ) -> UUID:
     """A new server. Raises `Conflict` when its address was added before."""
     key = _url_key(ring, url)
-    if await session.scalar(select(McpServerRow.id).where(col(McpServerRow.url_key) == key)) is not None:
+    query = select(McpServerRow.id).where(col(McpServerRow.url_key) == key, col(McpServerRow.removed_at).is_(None))
+    if await session.scalar(query) is not None:
         raise Conflict("list of MCP servers")
     made = new_id()
     row = McpServerRow(
@@ -102,6 +108,7 @@ async def add(
         url=ring.seal_text(url, row=made, field=SERVER_URL),
         url_key=key,
         title=ring.seal_text(title, row=made, field=SERVER_TITLE),
+        sign_in=None if sign_in is None else ring.seal_text(sign_in.plaintext(), row=made, field=SERVER_SIGN_IN),
         added_by=by,
         created_at=now,
         looked_at=now,
@@ -169,12 +176,30 @@ async def switch_off_changed(
         row.state, row.changed_at, row.decision_id = OFF, now, decision
 
 
-async def forget(session: WriteSession, org: OrgId, wanted: UUID) -> None:
-    """The server's row goes, and its tools' with it. Raises `NotFound`."""
-    row = await session.get(McpServerRow, (org, wanted), with_for_update=True)
-    if row is None:
+async def wants(session: WriteSession, ring: Keyring, wanted: UUID, sign_in: SignIn, *, decision: DecisionId) -> None:
+    """Write down that a server that asked for no token asks for one now. Raises `NotFound`."""
+    row = await session.get(McpServerRow, (ring.org, wanted), with_for_update=True)
+    if row is None or row.removed_at is not None:
         raise NotFound("MCP server")
-    await session.delete(row)
+    row.sign_in = ring.seal_text(sign_in.plaintext(), row=row.id, field=SERVER_SIGN_IN)
+    row.decision_id = decision
+
+
+async def forget(
+    session: WriteSession, org: OrgId, wanted: UUID, *, now: datetime, was_signed_in: bool, decision: DecisionId
+) -> None:
+    """The server goes, and its tools with it. Raises `NotFound`.
+
+    Of one that was signed in to the row stays, unseen: where its issuer is told that the tokens are over stands in it.
+    """
+    row = await session.get(McpServerRow, (org, wanted), with_for_update=True)
+    if row is None or row.removed_at is not None:
+        raise NotFound("MCP server")
+    if not was_signed_in:
+        await session.delete(row)
+        return
+    row.removed_at, row.decision_id = now, decision
+    await session.execute(delete(McpToolRow).where(col(McpToolRow.org_id) == org, col(McpToolRow.server_id) == wanted))
 
 
 def _new_tool(ring: Keyring, server: UUID, listed: ListedTool, decision: DecisionId) -> McpToolRow:
@@ -216,6 +241,9 @@ def _server(ring: Keyring, row: McpServerRow) -> KeptServer:
         title=ring.open_text(row.title, row=row.id, field=SERVER_TITLE),
         added_by=row.added_by,
         looked_at=row.looked_at,
+        sign_in=None
+        if row.sign_in is None
+        else SignIn.from_plaintext(ring.open_text(row.sign_in, row=row.id, field=SERVER_SIGN_IN)),
     )
 
 

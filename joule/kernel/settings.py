@@ -159,6 +159,12 @@ class IntegrationSettings(BaseSettings):
             ge=0, le=65535, description="Port on loopback where an MCP server may be added, for trying one; 0: none."
         ),
     ] = 0
+    mcp_issuer_port: Annotated[
+        int,
+        Field(
+            ge=0, le=65535, description="Port on loopback of the issuer that signs people in to that server; 0: none."
+        ),
+    ] = 0
 
     @model_validator(mode="after")
     def _lease_outlasts_the_exchange(self) -> "IntegrationSettings":
