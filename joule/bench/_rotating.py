@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from joule.database.engine import Database
 from joule.kernel.ids import DecisionId, OrgId, new_id
 from joule.vault.vault import Vault
 
+P = TypeVar("P", bound="Rotating")
 LIFE = timedelta(hours=1)
 SCOPES = ["contacts.read", "campaigns.read"]
 
@@ -96,7 +98,13 @@ class Rotating:
 @asynccontextmanager
 async def rotating() -> AsyncIterator[Rotating]:
     """The provider on a free port of loopback."""
-    provider = Rotating()
+    async with serving(Rotating()) as provider:
+        yield provider
+
+
+@asynccontextmanager
+async def serving(provider: P) -> AsyncIterator[P]:
+    """This provider on a free port of loopback."""
     server = await asyncio.start_server(provider.serve, "127.0.0.1", 0)
     provider.port = server.sockets[0].getsockname()[1]
     try:
