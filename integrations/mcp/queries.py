@@ -30,6 +30,16 @@ class McpToolView:
     changed: bool
     present: bool
     pin: str
+    differences: tuple["Difference", ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """What a changed tool said when a person last read it, and what it says now. `what`: title, description, …"""
+
+    what: str
+    before: str
+    now: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,4 +127,18 @@ def _tool(kept: store.KeptTool) -> McpToolView:
         changed=kept.changed,
         present=kept.present,
         pin=kept.pin.hex(),
+        differences=_differences(kept),
     )
+
+
+def _differences(kept: store.KeptTool) -> tuple[Difference, ...]:
+    if kept.former is None:
+        return ()
+    was, now = kept.former, kept.listed
+    pairs = (
+        ("title", was.title, now.title),
+        ("description", was.description, now.description),
+        ("arguments", canonical(was.schema), canonical(now.schema)),
+        ("hints", canonical(was.hints), canonical(now.hints)),
+    )
+    return tuple(Difference(what=what, before=before, now=after) for what, before, after in pairs if before != after)

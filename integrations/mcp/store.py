@@ -35,7 +35,10 @@ class KeptServer:
 
 @dataclass(frozen=True, kw_only=True)
 class KeptTool:
-    """A tool as it was last seen. `changed`: it became another while it was on, and nobody has read it since."""
+    """A tool as it was last seen. `changed`: it became another while it was on, and nobody has read it since.
+
+    `former` is what it said then, where that is known: not when a call found out and nobody has asked the server since.
+    """
 
     tool: UUID
     server: UUID
@@ -44,6 +47,7 @@ class KeptTool:
     state: str
     changed: bool
     present: bool
+    former: ListedTool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +149,8 @@ async def take(
             changed += 1
             row.state, row.present, row.decision_id = OFF, True, decision
             row.changed_at = now if was_read or row.set_by is not None else None
+            if row.changed_at is not None and row.former is None:
+                row.former, row.former_generation = row.about, row.generation
             _describe(ring, row, each)
         elif not row.present:
             row.present, row.decision_id = True, decision
@@ -164,7 +170,7 @@ async def switch(
         raise NotFound("tool of an MCP server")
     row.state, row.set_by, row.decision_id = state, by, decision
     if state != OFF:
-        row.changed_at = None
+        row.changed_at = row.former = row.former_generation = None
 
 
 async def switch_off_changed(
@@ -248,18 +254,22 @@ def _server(ring: Keyring, row: McpServerRow) -> KeptServer:
 
 
 def _tool(ring: Keyring, row: McpToolRow) -> KeptTool:
-    about: dict[str, Any] = json.loads(
-        ring.open_text(row.about, row=row.id, field=TOOL_ABOUT, generation=row.generation)
-    )
+    name = ring.open_text(row.name, row=row.id, field=TOOL_NAME)
     return KeptTool(
         tool=row.id,
         server=row.server_id,
-        listed=ListedTool(name=ring.open_text(row.name, row=row.id, field=TOOL_NAME), **about),
+        listed=_told(ring, row, name, row.about, row.generation),
         pin=row.pin,
         state=row.state,
         changed=row.changed_at is not None,
         present=row.present,
+        former=None if row.former is None else _told(ring, row, name, row.former, row.former_generation or 0),
     )
+
+
+def _told(ring: Keyring, row: McpToolRow, name: str, sealed: bytes, generation: int) -> ListedTool:
+    about: dict[str, Any] = json.loads(ring.open_text(sealed, row=row.id, field=TOOL_ABOUT, generation=generation))
+    return ListedTool(name=name, **about)
 
 
 def _url_key(ring: Keyring, url: str) -> bytes:

@@ -42,7 +42,8 @@ class McpServerRow(SQLModel, table=True):
 class McpToolRow(SQLModel, table=True):
     """One tool of an MCP server. `pin` is the hash of all it says of itself; `changed_at`: it changed while it was on.
 
-    `reads_only` is the server's own word. A tool that is not `present` is kept, off, to be known again.
+    `former` is what it said when a person last read it, kept while it counts as changed. `reads_only` is the server's own
+    word. A tool that is not `present` is kept, off, to be known again.
     """
 
     __tablename__ = "mcp_tool"
@@ -66,6 +67,8 @@ class McpToolRow(SQLModel, table=True):
     name_key: bytes = Field(sa_type=BYTEA)
     about: bytes = sealed()
     generation: int
+    former: bytes | None = sealed(optional=True)
+    former_generation: int | None = Field(default=None, nullable=True)
     pin: bytes = Field(sa_type=BYTEA)
     state: str = Field(sa_type=Text)
     reads_only: bool

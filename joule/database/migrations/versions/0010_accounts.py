@@ -36,6 +36,8 @@ ALTER TABLE mcp_server ADD COLUMN sign_in bytea;
 ALTER TABLE mcp_server ADD COLUMN removed_at timestamptz;
 ALTER TABLE mcp_server DROP CONSTRAINT mcp_server_one_each;
 CREATE UNIQUE INDEX mcp_server_one_each ON mcp_server (org_id, url_key) WHERE removed_at IS NULL;
+ALTER TABLE mcp_tool ADD COLUMN former bytea;
+ALTER TABLE mcp_tool ADD COLUMN former_generation integer;
 """
 
 # All that a call of a connected account is checked against, and the sealed tokens with the keys that open them, as they
@@ -94,6 +96,7 @@ def downgrade() -> None:
     op.execute("DROP INDEX mcp_server_one_each")
     op.execute("ALTER TABLE mcp_server ADD CONSTRAINT mcp_server_one_each UNIQUE (org_id, url_key)")
     op.execute("ALTER TABLE mcp_server DROP COLUMN sign_in, DROP COLUMN removed_at")
+    op.execute("ALTER TABLE mcp_tool DROP COLUMN former, DROP COLUMN former_generation")
     op.execute("DROP INDEX oauth_grant_look")
     op.execute("ALTER TABLE oauth_grant DROP COLUMN look_at")
     op.execute("DROP TABLE issuer_pin")
