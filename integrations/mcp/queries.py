@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from integrations import queries as connections
 from integrations.mcp import store
 from integrations.mcp.listed import canonical
-from integrations.mcp.sign_in import SignIn, provider_id
+from integrations.mcp.sign_in import SignIn, provider_id, server_of
 from integrations.queries import ConnectionView
+from integrations.tables import ConnectionRow
 from joule.kernel.ids import OrgId
 from joule.vault.vault import Vault
 
@@ -97,6 +98,12 @@ async def servers(session: AsyncSession, vault: Vault, org: OrgId) -> list[McpSe
         )
         for each in await store.servers(session, ring)
     ]
+
+
+async def of_connection(session: AsyncSession, org: OrgId, connection: UUID) -> UUID | None:
+    """The server that a connection signs in to; None for an account of the catalogue's, or none at all."""
+    row = await session.get(ConnectionRow, (org, connection))
+    return None if row is None else server_of(row.provider)
 
 
 async def _sign_in(session: AsyncSession, vault: Vault, org: OrgId, server: UUID, known: SignIn) -> SignInView:

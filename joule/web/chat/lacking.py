@@ -58,6 +58,13 @@ def where_admins_give(provider: str, lacking: Lacking) -> str:
     return f"/admin/integrations/{provider}?{urlencode([*asked, *about])}"
 
 
+def where_admins_sign_in(server: UUID, lacking: Lacking) -> str:
+    """The page on which an owner or admin signs in to an MCP server anew, with all that is asked for filled in."""
+    asked = [("scope", each) for each in lacking.scopes]
+    about = [("task", str(lacking.task)), ("return_to", lacking.back)]
+    return f"/admin/integrations/mcp/servers/{server}/sign-in?{urlencode([*asked, *about])}"
+
+
 def permissions(provider: Provider | None, names: Iterable[str]) -> tuple[Permission, ...]:
     """Permissions with words for them."""
     return tuple(Permission(name=each, words=_words(provider, each)) for each in names)

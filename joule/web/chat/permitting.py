@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from integrations import stepping
 from integrations.actions import BeginStepUp
 from integrations.errors import AdminsGive, ConnectionRevoked
+from integrations.mcp import queries as mcp
 from joule.identity.permissions import Permission as Page
 from joule.identity.permissions import allowed
 from joule.kernel.errors import JouleError
@@ -44,6 +45,11 @@ async def ask(web: Here, person: Chatter, question: UUID) -> Response:
     """Says what would be given; an admin is led to the provider's page, where all its permissions are."""
     async with web.house.database.read(person.org) as session:
         asked = await _waiting(web).lacking(session, person.org, question)
+        server = await mcp.of_connection(session, person.org, asked.connection)
+        if server is not None and allowed(person.role, Page.INTEGRATIONS):
+            return RedirectResponse(lacking.where_admins_sign_in(server, asked), status_code=303)
+        if server is not None:
+            raise AdminsGive("an MCP server", "signing in is up to an admin")
         refusal: JouleError | None = None
         try:
             found = await stepping.step_up(session, person.principal, asked)

@@ -218,33 +218,3 @@ class HealthLine:
     advice: str
     used_at: datetime | None
     expires_at: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class McpToolLine:
-    """A tool of an MCP server, as a person reads it before switching it on."""
-
-    id: str
-    name: str
-    title: str
-    description: str
-    schema: str
-    reads_only: bool
-    state: str
-    words: str
-    tone: str
-    changed: bool
-    present: bool
-    pin: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class McpServerLine:
-    """An MCP server and its tools."""
-
-    id: str
-    title: str
-    url: str
-    looked_at: datetime
-    told: str
-    tools: tuple[McpToolLine, ...]
