@@ -19,6 +19,7 @@ REVOKED_TOKENS, RECEIPT = "revocation.tokens", "revocation.receipt"
 SERVER_URL, SERVER_TITLE, SERVER_SIGN_IN = "mcp_server.url", "mcp_server.title", "mcp_server.sign_in"
 TOOL_NAME, TOOL_ABOUT = "mcp_tool.name", "mcp_tool.about"
 SIGNING_KEY = "receipt_key.private"
+PINNED = "issuer_pin.found"
 
 
 def time(*, optional: bool = False) -> Any:

@@ -32,6 +32,12 @@ _SHRED = text(
     " WHERE org_id = :org AND (CAST(:subject AS text) IS NULL OR subject = :subject) AND state <> 'shredded'"
 )
 
+_MADE_BEFORE = text(
+    "SELECT subject FROM data_key WHERE org_id = :org AND state = 'active' AND created_at < :before"
+    " AND CASE WHEN :kind = '' THEN subject = '' ELSE starts_with(subject, :kind || ':') END"
+    " ORDER BY created_at, id LIMIT :many"
+)
+
 _ORG_SHREDDED = text("SELECT 1 FROM data_key WHERE org_id = :org AND subject = '' AND state = 'shredded' LIMIT 1")
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
@@ -101,6 +107,14 @@ def from_columns(found: Mapping[str, Sequence[Any]]) -> Sequence[Stored]:
         )
         for key, subject, ordinal, scheme, kek, wrapped, state in zip(*columns, strict=True)
     ]
+
+
+async def made_before(
+    session: AsyncSession, org: OrgId, kind: str, *, before: datetime, many: int | None
+) -> Sequence[str]:
+    """The subjects of a kind ("" is the organisation itself) whose present key was made before, longest ago first."""
+    found = await session.execute(_MADE_BEFORE, {"org": org, "kind": kind, "before": before, "many": many})
+    return list(found.scalars())
 
 
 async def add(

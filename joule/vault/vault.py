@@ -102,6 +102,12 @@ class Vault:
         await _store.retire(session, org, subject, at=now)
         await _store.add(session, org, fresh, at=now)
 
+    async def made_before(
+        self, session: AsyncSession, org: OrgId, kind: str, *, before: datetime, many: int | None
+    ) -> Sequence[str]:
+        """The subjects of a kind (`grant` of `grant:<id>`; "" for the organisation) whose present key is older."""
+        return await _store.made_before(session, org, kind, before=before, many=many)
+
     async def shred(self, session: WriteSession, org: OrgId, subject: str) -> int:
         """Destroys every key of one subject; returns how many there were to destroy.
 

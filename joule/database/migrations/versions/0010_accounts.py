@@ -84,6 +84,7 @@ def upgrade() -> None:
     op.execute(_MEMBERS)
     _pin_issuers()
     op.execute(_LOOKED_AT)
+    op.execute("GRANT UPDATE (decision_id) ON receipt_key TO joule_app")  # with `private`, as a newer data key seals it
     op.execute(_GLANCE)
     op.execute("GRANT EXECUTE ON FUNCTION account_at_hand TO joule_app")
     op.execute(_SIGN_IN)
@@ -92,6 +93,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("ALTER TABLE provider_rule DROP COLUMN members_to")
     op.execute("DROP FUNCTION account_at_hand")
+    op.execute("REVOKE UPDATE (decision_id) ON receipt_key FROM joule_app")
     op.execute("DELETE FROM mcp_server WHERE removed_at IS NOT NULL")
     op.execute("DROP INDEX mcp_server_one_each")
     op.execute("ALTER TABLE mcp_server ADD CONSTRAINT mcp_server_one_each UNIQUE (org_id, url_key)")
