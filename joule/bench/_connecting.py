@@ -37,7 +37,7 @@ class Careless(Rotating):
         told = super().mint()
         self.access = self.planted.secret(f"access token {self.minted}")
         self.refresh = self.planted.secret(f"refresh token {self.minted}")
-        return {**told, "access_token": self.access, "refresh_token": self.refresh, "account_name": "Blue Bike"}
+        return {**told, "access_token": self.access, "refresh_token": self.refresh}
 
     async def answer(self, path: str, body: bytes, authorization: str) -> tuple[int, dict[str, object]]:
         given = {name: values[0] for name, values in parse_qs(body.decode()).items()}
