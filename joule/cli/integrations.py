@@ -6,8 +6,7 @@ from uuid import UUID
 
 import click
 
-from joule.cli import mcp
-from joule.cli import _care
+from joule.cli import _care, mcp
 from joule.cli._installation import opened, read_settings
 from joule.cli._output import Failed, Output, reporting, table
 from joule.kernel.errors import Invalid, NotFound

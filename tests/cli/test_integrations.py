@@ -8,12 +8,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 from integrations.catalogue.load import catalogue
+from integrations.oauth.wire import ServerMetadata
+from integrations.pins import Pins
 from joule.cli.main import main
+from joule.kernel.ids import DecisionId, new_id
 from joule.kernel.settings import Settings
 from tests.support.house import home
 from tests.web.connected import Account, connected
 
 Joule = Callable[..., Result]
+ISSUER = "https://public-api.wordpress.com"
 
 
 @pytest.fixture
@@ -49,6 +53,27 @@ def test_a_provider_is_found_and_described_in_words(joule: Joule) -> None:
     assert told["splits_read_from_write"] is False
     assert told["could"]["spend"] == catalogue().provider("google_ads").could["spend"]
     assert "Not verified" in joule("show", "google_ads").stdout
+
+
+def test_a_provider_whose_published_settings_changed_is_told_and_can_be_accepted(
+    joule: Joule, settings: Settings
+) -> None:
+    async def changed() -> None:
+        async with home(settings) as found:
+            org, decision = found.org, DecisionId(new_id())
+            pins = Pins(database=found.house.database, vault=found.house.vault, clock=found.house.clock)
+            seen = ServerMetadata(issuer=ISSUER, authorization_endpoint=f"{ISSUER}/a", token_endpoint=f"{ISSUER}/t")
+            await pins.keep(org, "wordpress_com", seen, decision=decision)
+            await pins.note(org, "wordpress_com", ISSUER, refused=True, decision=decision)
+
+    asyncio.run(changed())
+
+    before = json.loads(joule("doctor", "--json").stdout)
+    accepted = json.loads(joule("accept", "wordpress_com", "--json").stdout)
+
+    assert [each["status"] for each in before["connections"] if not each["ok"]] == ["issuer_changed"]
+    assert accepted["pins"] == 1
+    assert joule("doctor").exit_code == 0
 
 
 def test_a_provider_or_a_connection_that_is_not_there_is_said_so(joule: Joule, settings: Settings) -> None:
