@@ -151,8 +151,12 @@ class IntegrationSettings(BaseSettings):
     ] = None
     demo_port: Annotated[
         int,
-        Field(ge=0, le=65535, description="Port of the labelled demonstration provider on loopback; 0: there is none."),
-    ] = 8110
+        Field(
+            ge=0,
+            le=65535,
+            description="Port of the labelled demonstration provider on loopback. 0: none; unset, `joule up` picks one.",
+        ),
+    ] = 0
     mcp_port: Annotated[
         int,
         Field(

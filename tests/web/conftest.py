@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from joule.identity.actions import InvitePerson, IssueSignInLink
 from joule.kernel.principal import Principal, Role, Via
-from joule.kernel.settings import Settings, WebSettings
+from joule.kernel.settings import IntegrationSettings, Settings, WebSettings
 from joule.web.app import build_app
 from tests.support.house import Home, home
 from tests.support.scripted_model import Says, ScriptedModel
@@ -69,8 +69,10 @@ class Site:
 
 @pytest.fixture
 async def site(settings: Settings) -> AsyncIterator[Site]:
-    """A house with an owner and the project Spring; uploads of at most 1 MB."""
-    small = settings.model_copy(update={"web": WebSettings(max_upload_mb=1)})
+    """A house with an owner and the project Spring; uploads of at most 1 MB. The demonstration is known, and never asked."""
+    small = settings.model_copy(
+        update={"web": WebSettings(max_upload_mb=1), "integrations": IntegrationSettings(demo_port=8110)}
+    )
     model = ScriptedModel(script=[Says(text="Good day.")])
     async with home(small, model=model) as found:
         yield Site(app=build_app(found.house), home=found, model=model)

@@ -275,6 +275,7 @@ async def _page(
         ),
         tenant_words=provider.tenant_words if provider.per_tenant_host and not provider.demo else "",
         tenant=choice.tenant,
+        demo_address=f"127.0.0.1:{web.settings.integrations.demo_port}" if provider.demo else "",
         hidden=choice.carried(),
     )
     return web.templates.page(

@@ -135,6 +135,7 @@ class ProviderPage:
     client: ClientForm
     tenant_words: str = ""
     tenant: str = ""
+    demo_address: str = ""
     hidden: tuple[tuple[str, str], ...] = ()  # what the form carries along unseen
 
 
