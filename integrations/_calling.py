@@ -14,6 +14,7 @@ from integrations import glance
 from integrations.actions import CallOperation, DescribeConnections, kind_of
 from integrations.broker.broker import Broker
 from integrations.broker.calls import Account
+from integrations.broker.connectors import Connector
 from integrations.catalogue import implied
 from integrations.catalogue.arguments import checked
 from integrations.catalogue.load import catalogue
@@ -51,6 +52,7 @@ class Calling:
     clock: Clock
     clients: Clients
     broker: Broker
+    connectors: Mapping[str, Connector]  # by provider, for those whose operations need code
 
     async def call(self, action: CallOperation, *, decision: DecisionId) -> Answer:
         """What the provider answers. Raises one of this room's errors before, and whatever the broker raises."""
@@ -67,7 +69,10 @@ class Calling:
         # Before it: nothing may fail once something was sent. What took time has the broker look again.
         noted = await self._note_use(org, there, decision)
         held = None if noted or provider.extra_secrets else found
-        reply = await self.broker.call(account, provider, operation, arguments, decision=decision, held=held)
+        code = self.connectors.get(provider.id)
+        reply = await self.broker.call(
+            account, provider, operation, arguments, decision=decision, connector=code, held=held
+        )
         return Answer(data=reply.data, status=reply.status, next_page=reply.next_page, label=reply.label)
 
     async def describe(self, action: DescribeConnections) -> Connections:

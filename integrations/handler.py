@@ -1,6 +1,7 @@
 """Performs what can be done with connected accounts."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from integrations import _registering, stepping
@@ -24,6 +25,7 @@ from integrations.actions import (
     TellProvider,
 )
 from integrations.broker.broker import Broker
+from integrations.broker.connectors import Connector
 from integrations.clients import Clients
 from integrations.endpoints import ProviderEndpoints
 from integrations.refreshing import Refreshing
@@ -63,6 +65,7 @@ class IntegrationsHandler:
         refreshing: Refreshing,
         broker: Broker,
         synced: SyncedContent,
+        connectors: Mapping[str, Connector] = MappingProxyType({}),
         questions: Questions,
         demo_host: str | None = None,
     ) -> None:
@@ -80,7 +83,9 @@ class IntegrationsHandler:
             wanting=Wanting(vault=vault, demo_host=demo_host),
         )
         self._revoking = Revoking(database=database, vault=vault, clock=clock, endpoints=endpoints, synced=synced)
-        self._calling = Calling(database=database, vault=vault, clock=clock, clients=clients, broker=broker)
+        self._calling = Calling(
+            database=database, vault=vault, clock=clock, clients=clients, broker=broker, connectors=connectors
+        )
 
     def methods(self) -> Mapping[type[Action[Any]], Method]:
         return {

@@ -197,6 +197,7 @@ async def open_house(
                 endpoints=connected.endpoints,
                 refreshing=connected.refreshing,
                 broker=connected.broker,
+                connectors=connected.connectors,
                 synced=connected.synced,
                 questions=WaitingTasks(vault=vault, clock=now),
                 demo_host=connected.demo_host,

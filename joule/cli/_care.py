@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import click
 
-from joule.cli._installation import opened
-from joule.cli._output import Failed, Output, reporting
+from joule.cli._installation import opened, read_settings
+from joule.cli._output import Failed, Output, reporting, table
 
 IDLE_ROUNDS = 5  # rounds in a row that move nothing because rows are being written, before it gives up
 
@@ -69,3 +69,30 @@ async def accept(output: Output, provider: str) -> None:
         done = await house.commands.perform(AcceptIssuer(principal=person, provider=provider))
     words = "What it publishes at the next consent is accepted." if done.pins else "Nothing was pinned for it."
     output.result(done, words)
+
+
+@click.command("connectors")
+@reporting
+async def connectors(output: Output) -> None:
+    """List the connectors that installed packages bring. One is used only when JOULE_INTEGRATIONS_CONNECTORS names it.
+
+    Exits with 1 when one that is named cannot be used.
+    """
+    from integrations.broker.connectors import told_of
+    from joule._accounts import names_of
+
+    named = names_of(read_settings().integrations)
+    found = [
+        {
+            "name": each.name,
+            "package": each.package,
+            "version": each.version,
+            "enabled": each.enabled,
+            "problem": each.problem,
+        }
+        for each in told_of(named)
+    ]
+    heads = ("name", "package", "version", "enabled", "problem")
+    output.result({"connectors": found}, lambda: table(heads, [[each[head] for head in heads] for each in found]))
+    if any(each["problem"] and each["name"] in named for each in found):
+        raise Failed

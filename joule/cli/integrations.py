@@ -42,6 +42,7 @@ command.add_command(mcp.command)
 
 command.add_command(_care.rotate_keys)
 command.add_command(_care.accept)
+command.add_command(_care.connectors)
 
 
 @command.command("list")

@@ -149,6 +149,9 @@ class IntegrationSettings(BaseSettings):
             description="JSON file (mode 0600) with the deployment's own OAuth apps; empty: each organisation's own."
         ),
     ] = None
+    connectors: Annotated[
+        str, Field(description="Connectors of installed packages to use, by name, separated by commas; empty: none.")
+    ] = ""
     demo_port: Annotated[
         int,
         Field(

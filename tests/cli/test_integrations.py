@@ -13,6 +13,7 @@ from integrations.pins import Pins
 from joule.cli.main import main
 from joule.kernel.ids import DecisionId, new_id
 from joule.kernel.settings import Settings
+from tests.house.source import ROOT
 from tests.support.house import home
 from tests.web.connected import Account, connected
 
@@ -74,6 +75,22 @@ def test_a_provider_whose_published_settings_changed_is_told_and_can_be_accepted
     assert [each["status"] for each in before["connections"] if not each["ok"]] == ["issuer_changed"]
     assert accepted["pins"] == 1
     assert joule("doctor").exit_code == 0
+
+
+def test_connectors_of_others_are_listed_and_a_name_nobody_brings_is_told(
+    joule: Joule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "support" / "connector"))
+    off = json.loads(joule("connectors", "--json").stdout)["connectors"]
+    monkeypatch.setenv("JOULE_INTEGRATIONS_CONNECTORS", "sample_crm")
+    on = json.loads(joule("connectors", "--json").stdout)["connectors"]
+    monkeypatch.setenv("JOULE_INTEGRATIONS_CONNECTORS", "sample_crm, nobody")
+    wrong = joule("connectors")
+
+    assert [(each["name"], each["enabled"]) for each in off] == [("sample_crm", False)]
+    assert [(each["name"], each["enabled"]) for each in on] == [("sample_crm", True)]
+    assert wrong.exit_code == 1
+    assert "no package brings it" in wrong.stdout
 
 
 def test_a_provider_or_a_connection_that_is_not_there_is_said_so(joule: Joule, settings: Settings) -> None:
