@@ -46,6 +46,7 @@ class Consenting:
     endpoints: ProviderEndpoints
     late: Late
     wanting: Wanting
+    questions: stepping.Questions
 
     async def begin(self, action: BeginConnection, *, decision: DecisionId) -> ConsentPage:
         """Where to send the browser. Raises `NotAllowedHere`, `NoClient`, `HostRefused`, `Invalid` or what the wire raises."""
@@ -157,6 +158,8 @@ class Consenting:
         now = self.clock.now()
         row = await self._existing(session, org, wanted)
         if row is None:
+            row = await self._waited_for(session, org, wanted, tokens)
+        if row is None:
             row = OAuthGrantRow(
                 org_id=org,
                 id=new_id(),
@@ -198,6 +201,29 @@ class Consenting:
         if connection is None or row is None or "revoked" in {connection.status, row.status}:
             raise ConnectionRevoked(grants.title_of(wanted.provider))
         return row
+
+    async def _waited_for(
+        self, session: WriteSession, org: OrgId, wanted: Wanted, tokens: TokenSet
+    ) -> OAuthGrantRow | None:
+        """The grant of the very account that was just consented to anew, if a task waits for a permission of it.
+
+        Only where the provider names the account, and where nothing is lost: then this is that connection with more, and
+        not a second one beside it that the task could not use.
+        """
+        account = tokens.extra.get("account")
+        waited = await self.questions.waited_for(session, org) if account and wanted.connection is None else ()
+        ring = await self.vault.keyring(session, org) if waited else None
+        for each in sorted(waited):
+            there = await session.get(ConnectionRow, (org, each))
+            if there is None or there.status != "active" or there.provider not in wanted.products:
+                continue
+            row = await session.get(OAuthGrantRow, (org, there.grant_id), with_for_update=True)
+            if row is None or row.status == "revoked" or row.account is None or ring is None:
+                continue
+            same = ring.open_text(row.account, row=row.id, field=ACCOUNT) == (account or "")[:200]
+            if same and set(row.requested) <= set(wanted.scopes):
+                return row
+        return None
 
     async def _connections(
         self, session: WriteSession, org: OrgId, wanted: Wanted, grant: OAuthGrantRow, *, decision: DecisionId

@@ -81,8 +81,11 @@ class IntegrationsHandler:
             endpoints=endpoints,
             late=late,
             wanting=Wanting(vault=vault, demo_host=demo_host),
+            questions=questions,
         )
-        self._revoking = Revoking(database=database, vault=vault, clock=clock, endpoints=endpoints, synced=synced)
+        self._revoking = Revoking(
+            database=database, vault=vault, clock=clock, endpoints=endpoints, synced=synced, waiting=questions
+        )
         self._calling = Calling(
             database=database, vault=vault, clock=clock, clients=clients, broker=broker, connectors=connectors
         )

@@ -6,6 +6,7 @@ refused at its next call. Then, for as long as it takes: the provider is told, t
 each is written down and signed. The second part can fail; the first then stands all the same.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -26,7 +27,7 @@ from integrations.tables import ConnectionRow, OAuthGrantRow, RevocationRow
 from joule.database.engine import Database, WriteSession
 from joule.kernel.clock import Clock
 from joule.kernel.errors import Corrupt, JouleError, NotFound
-from joule.kernel.ids import DecisionId, OrgId, TaskId, new_id
+from joule.kernel.ids import DecisionId, OrgId, PersonId, TaskId, new_id
 from joule.vault.errors import Shredded
 from joule.vault.vault import Vault
 
@@ -48,15 +49,26 @@ class SyncedContent(Protocol):
         ...
 
 
+class Waiting(Protocol):
+    """Whoever has work wait for a permission of a connection."""
+
+    async def disconnected(
+        self, session: WriteSession, org: OrgId, connections: Collection[UUID], *, by: PersonId | None
+    ) -> None:
+        """Nobody can give it any more: that work is to go on and be told so. In the disconnection's own transaction."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Revoking:
-    """Ends connections here and at the provider."""
+    """Ends connections here and at the provider. `waiting` None: nothing ever waits."""
 
     database: Database
     vault: Vault
     clock: Clock
     endpoints: Endpoints
     synced: SyncedContent
+    waiting: Waiting | None = None
 
     async def revoke(
         self, session: WriteSession, action: RevokeConnection, *, decision: DecisionId, task: TaskId
@@ -83,6 +95,9 @@ class Revoking:
         revocation = None
         if len(ending) == len(rows) + 1:  # nobody is left who uses the consent
             revocation = await self._end_grant(session, grant, action, decision=decision, task=task)
+        if self.waiting is not None:
+            gone = [each.id for each in ending]
+            await self.waiting.disconnected(session, org, gone, by=action.principal.person)
         return Revoked(
             connection=row.id,
             grant=grant.id,

@@ -21,7 +21,7 @@ from integrations.oauth.wire import TokenSet
 from integrations.pending import Wanted
 from integrations.rules import rule_of
 from integrations.tables import ConnectionRow, OAuthGrantRow
-from joule.database.engine import ReadSession
+from joule.database.engine import ReadSession, WriteSession
 from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, PersonId, TaskId
 from joule.kernel.principal import Principal, Role
@@ -46,6 +46,16 @@ class Questions(Protocol):
 
     async def lacking(self, session: ReadSession, org: OrgId, question: UUID) -> Lacking:
         """The open question. Raises `NotFound` for one that is answered, has lapsed or is about something else."""
+        ...
+
+    async def disconnected(
+        self, session: WriteSession, org: OrgId, connections: Collection[UUID], *, by: PersonId | None
+    ) -> None:
+        """See `integrations.revoking.Waiting`."""
+        ...
+
+    async def waited_for(self, session: AsyncSession, org: OrgId) -> frozenset[UUID]:
+        """The connections of which some task waits for a permission."""
         ...
 
 

@@ -150,6 +150,7 @@ async def open_house(
             accounts(settings.integrations, database=database, vault=vault, clock=now)
         )
         permits = Permits(clock=now)
+        waiting = WaitingTasks(vault=vault, clock=now, dispatcher=Queue())
         handlers: list[Handler] = [
             MemoryHandler(
                 admission=permits,
@@ -199,7 +200,7 @@ async def open_house(
                 broker=connected.broker,
                 connectors=connected.connectors,
                 synced=connected.synced,
-                questions=WaitingTasks(vault=vault, clock=now),
+                questions=waiting,
                 demo_host=connected.demo_host,
             ),
             CareHandler(admission=permits, vault=vault, clock=now, looking=connected.looking),
@@ -217,6 +218,7 @@ async def open_house(
                     clock=now,
                     endpoints=connected.endpoints,
                     synced=connected.synced,
+                    waiting=waiting,
                 ),
                 loopback=connected.loopback,
             ),

@@ -1,17 +1,21 @@
-"""Reads which permission of a connected account a task waits for, from its own journal."""
+"""Knows which permission of a connected account a task waits for, from its own journal; and lets it wait no longer."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from integrations.stepping import Lacking
-from joule.database.engine import ReadSession
+from joule.database.engine import ReadSession, WriteSession
 from joule.governance import approvals
 from joule.governance.approvals import Answer
 from joule.kernel.clock import Clock
 from joule.kernel.errors import NotFound
-from joule.kernel.ids import OrgId
-from joule.tasks import queries
+from joule.kernel.ids import OrgId, PersonId
+from joule.tasks import granting, queries
 from joule.tasks._store import subject_of
+from joule.tasks.dispatch import Dispatcher, Queue
 from joule.vault.vault import Vault
 from traces import reader
 
@@ -22,6 +26,25 @@ class WaitingTasks:
 
     vault: Vault
     clock: Clock
+    dispatcher: Dispatcher = field(default_factory=Queue)
+
+    async def disconnected(
+        self, session: WriteSession, org: OrgId, connections: Collection[UUID], *, by: PersonId | None
+    ) -> None:
+        """Have the tasks that wait for a permission of these accounts go on without it."""
+        await granting.go_on(
+            session,
+            org,
+            connections=connections,
+            by=by,
+            at=self.clock.now(),
+            dispatcher=self.dispatcher,
+            ended=True,
+        )
+
+    async def waited_for(self, session: AsyncSession, org: OrgId) -> frozenset[UUID]:
+        """The connected accounts of which some task waits for a permission."""
+        return await approvals.waited_for(session, org, at=self.clock.now())
 
     async def lacking(self, session: ReadSession, org: OrgId, question: UUID) -> Lacking:
         """The open question. Raises `NotFound` for one that is answered, has lapsed or is about something else."""
