@@ -1,5 +1,6 @@
 """Signing in to MCP servers by the pages: the MCP project's own server library, with panva's oidc-provider as its issuer."""
 
+import asyncio
 import html
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -12,13 +13,18 @@ import pytest
 from integrations.mcp import queries
 from integrations.mcp.queries import McpServerView
 from joule.assembly import account_upkeep_of
+from joule.kernel.ids import TaskId, ThreadId
+from joule.kernel.label import typed_by
 from joule.kernel.principal import Role
 from joule.kernel.settings import Settings
+from joule.tasks import queries as tasks
+from joule.tasks.actions import StartTask
+from joule.tasks.state import State
 from joule.web.app import build_app
 from tests.support.house import home
 from tests.support.mcp.protected import READ, WRITE, Protected, running_protected
 from tests.support.oidc import Peer, running_peer
-from tests.support.scripted_model import ScriptedModel
+from tests.support.scripted_model import Says, ScriptedModel
 from tests.web.conftest import Site
 from tests.web.test_integrations import text_of
 
@@ -115,19 +121,62 @@ async def test_a_client_registered_by_hand_is_entered_and_forgotten(lobby: Lobby
     assert "Joule is not known there yet." in text_of(forgotten)
 
 
-async def test_a_permission_a_task_waits_for_is_shown_and_asked_for(lobby: Lobby) -> None:
+async def test_a_task_that_lacks_a_permission_waits_and_goes_on_once_it_is_given(lobby: Lobby) -> None:
+    here, stop = lobby.site.home, asyncio.Event()
+    lobby.guarded.demanding = {"figures"}
     async with lobby.site.signed_in() as client:
         await lobby.add(client)
         await lobby.sign_in(client)
-        asked = await client.get(f"{await lobby.at()}/sign-in", params={"scope": WRITE, "return_to": "/files"})
-        left = await client.post(f"{await lobby.at()}/sign-in", data={"scope": WRITE, "return_to": "/help"})
-        await lobby.consent(client, left)
-    found = (await lobby.server()).sign_in
+        (figures,) = [each for each in (await lobby.server()).tools if each.name == "figures"]
+        await client.post(f"{PAGE}/tools/{figures.tool}", data={"pin": figures.pin, "state": "allow"})
+        name = f"mcp_ads_figures_{figures.tool.hex[-8:]}"
+        lobby.site.model.script = [Says(calls=[(name, {})]), Says(text="There were 41 clicks.")]
+        working = asyncio.create_task(here.serve(stop))
+        assert here.owner.person is not None
+        task = (
+            await here.house.commands.perform(
+                StartTask(
+                    principal=here.owner,
+                    project=here.project,
+                    text="What are the figures?",
+                    label=typed_by(here.owner.person),
+                )
+            )
+        ).task
+        waiting = await _until(lobby, task, State.WAITING)
+        (asked,) = [each for each in await here.events(task) if each.kind == "approval.asked"]
+        conversation = f"/projects/{here.project}/threads/{waiting}"
+        card = await client.get(conversation)
+        led = await client.get(f"/chat/permissions/{asked.attrs['approval_id']}")
+        page = await client.get(led.headers["location"])
+        hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]+)">', page.text))
+        left = await client.post(f"{await lobby.at()}/sign-in", data=hidden)
+        back = await lobby.consent(client, left)
+        await _until(lobby, task, State.DONE)
+    stop.set()
+    await working
 
-    assert WRITE in text_of(asked)
+    assert asked.attrs["code"] == "integrations.scope_missing"
+    assert WRITE in text_of(card)
+    assert WRITE in text_of(page)
+    assert (hidden["scope"], hidden["return_to"]) == (WRITE, conversation)
+    assert back.url.path == conversation
+    found = (await lobby.server()).sign_in
     assert found is not None
     assert found.connection is not None
     assert {READ, WRITE} <= set(found.connection.granted)
+
+
+async def _until(lobby: Lobby, task: TaskId, state: State) -> ThreadId:
+    """Waits for a task to come into a state; the conversation it is of."""
+    here = lobby.site.home
+    async with asyncio.timeout(30):
+        while True:
+            async with here.house.database.read(here.org) as session:
+                view = await tasks.task(session, here.house.vault, here.org, task)
+            if view.facts.state is state:
+                return view.facts.thread
+            await asyncio.sleep(0.05)
 
 
 async def test_an_answer_that_is_none_is_refused_and_leads_back_to_the_servers(lobby: Lobby) -> None:

@@ -44,7 +44,7 @@ def step_up(lacks: Mapping[str, Any], arguments: Mapping[str, Any], *, question:
     return StepUp(
         id=question,
         answer=f"/chat/approvals/{question}",
-        provider=provider.title if provider else "the connected account",
+        provider=provider.title if provider else "the MCP server" if "server" in arguments else "the connected account",
         reason=reason,
         permissions=permissions(provider, names),
         href=f"/chat/permissions/{question}",

@@ -34,6 +34,7 @@ class Protected:
     written: list[str] = field(default_factory=list)
     takes_nobody: bool = False
     refuses: set[str] = field(default_factory=set)
+    demanding: set[str] = field(default_factory=lambda: {"note"})  # tools that want a scope of their own
     _scopes: dict[str, list[str]] = field(default_factory=dict)
 
     @property
@@ -101,7 +102,7 @@ class Protected:
                     break
             token = dict(scope["headers"]).get(b"authorization", b"").decode().removeprefix("Bearer ")
             asked = json.loads(body)
-            writes = asked.get("method") == "tools/call" and asked["params"]["name"] == "note"
+            writes = asked.get("method") == "tools/call" and asked["params"]["name"] in self.demanding
             if writes and WRITE not in self._scopes.get(token, []):
                 said = f'Bearer error="insufficient_scope", scope="{READ} {WRITE}"'.encode()
                 headers = [(b"www-authenticate", said), (b"content-length", b"0")]

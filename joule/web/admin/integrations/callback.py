@@ -75,7 +75,7 @@ async def callback(
     if made.return_to is not None:
         return RedirectResponse(f"{made.return_to}#main", status_code=303)
     if server is not None:
-        return RedirectResponse(f"/admin/integrations/mcp?done={seen}#server-{server}", status_code=303)
+        return RedirectResponse(f"/admin/integrations/mcp?done={seen}#main", status_code=303)
     return RedirectResponse(f"/admin/connections/{made.connection}?done=connected#main", status_code=303)
 
 

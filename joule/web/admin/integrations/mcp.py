@@ -89,7 +89,7 @@ async def _done(
     except JouleError as error:
         return await _page(web, person, error=error, url=url[:500], title=title[:60])
     if isinstance(found, McpToolsSeen) and found.needs_sign_in:
-        return RedirectResponse(f"{_HERE}?done=wants#server-{found.server}", status_code=303)
+        return RedirectResponse(f"{_HERE}?done=wants", status_code=303)
     return RedirectResponse(f"{_HERE}?done={word}", status_code=303)
 
 
@@ -124,7 +124,8 @@ def _sign_in(server: McpServerView, names: Mapping[PersonId, str]) -> SignInLine
     if known is None:
         return None
     view = known.connection
-    word, tone, advice = "Needs sign-in", "no", "Nothing is known of its tools, and nothing works, until then."
+    word, tone = "Needs sign-in", "no"
+    advice = "Its tools do not work until then." if server.tools else "Nothing is known of its tools until then."
     if known.works and view is not None:
         word, tone, advice = "Signed in", "ok", ""
     elif view is not None and not view.is_over:

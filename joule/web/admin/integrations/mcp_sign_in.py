@@ -114,7 +114,7 @@ async def sign_out(web: Here, person: Connector, server: UUID) -> Response:
     await web.house.commands.perform(
         RevokeConnection(principal=person.principal, connection=known.connection.connection)
     )
-    return RedirectResponse(f"{_LIST}?done=out#server-{server}", status_code=303)
+    return RedirectResponse(f"{_LIST}?done=out", status_code=303)
 
 
 @documents.get("/{provider}.json")
