@@ -18,9 +18,12 @@ from sqlmodel import col, select
 from integrations import grants, receipts
 from integrations._columns import REVOKED_TOKENS, TENANT
 from integrations._ends import ends_of, is_settled, words_of
+from integrations._late import spared, would_end_others
 from integrations.actions import RevokeConnection, TellProvider
 from integrations.errors import ConnectionRevoked
 from integrations.grants import Endpoints
+from integrations.mcp import store
+from integrations.mcp.sign_in import server_of
 from integrations.oauth.wire import TokenSet
 from integrations.results import ProviderTold, Revoked, Synced
 from integrations.tables import ConnectionRow, OAuthGrantRow, RevocationRow
@@ -187,6 +190,8 @@ class Revoking:
             row.attempts, row.next_at, row.decision_id = row.attempts + 1, self.clock.now() + TURN, decision
             ring = await self.vault.keyring(session, org, _subject(revocation))
             tokens = TokenSet.from_plaintext(ring.open(row.tokens, row=row.id, field=REVOKED_TOKENS))
+            if row.cause != "person" and await would_end_others(session, org, row.provider):
+                return None, row.provider, None, spared(tokens)
             tenant = None if row.tenant is None else ring.open_text(row.tenant, row=row.id, field=TENANT)
             return tokens, row.provider, tenant, tuple(row.outcomes)
 
@@ -224,6 +229,9 @@ class Revoking:
                     await session.flush()
                     await self.vault.shred(session, org, _subject(revocation))
                     await receipts.issue(session, self.vault, row, told_in=task, now=now, decision=decision)
+                    server = server_of(row.provider)
+                    if server is not None:
+                        await store.clear(session, org, server)
                 row.decision_id = decision
             return ProviderTold(revocation=revocation, state=row.state, tokens=ends_of(row.outcomes))
 

@@ -185,13 +185,10 @@ class McpHandler:
     ) -> McpServerRemoved:
         self._admission.admit(permit, action)
         org, decision = action.principal.org, permit.decision
-        signed_in = await living(session, org, action.server)
-        for each in signed_in:
+        for each in await living(session, org, action.server):
             ending = RevokeConnection(principal=action.principal, connection=each.id)
             await self._revoking.revoke(session, ending, decision=decision, task=permit.task)
-        await store.forget(
-            session, org, action.server, now=self._clock.now(), was_signed_in=bool(signed_in), decision=decision
-        )
+        await store.forget(session, org, action.server, now=self._clock.now(), decision=decision)
         return McpServerRemoved(server=action.server)
 
     async def describe_mcp_tools(self, permit: Permit, action: DescribeMcpTools) -> McpOffer:

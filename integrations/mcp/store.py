@@ -13,8 +13,9 @@ from sqlmodel import col, select
 from integrations._columns import SERVER_SIGN_IN, SERVER_TITLE, SERVER_URL, TOOL_ABOUT, TOOL_NAME
 from integrations.mcp.actions import OFF
 from integrations.mcp.listed import ListedTool, canonical
-from integrations.mcp.sign_in import SignIn
+from integrations.mcp.sign_in import SignIn, provider_id
 from integrations.mcp.tables import McpServerRow, McpToolRow
+from integrations.tables import ProviderClientRow, RevocationRow
 from joule.database.engine import WriteSession
 from joule.kernel.errors import Conflict, NotFound
 from joule.kernel.ids import DecisionId, OrgId, PersonId, new_id
@@ -191,21 +192,35 @@ async def wants(session: WriteSession, ring: Keyring, wanted: UUID, sign_in: Sig
     row.decision_id = decision
 
 
-async def forget(
-    session: WriteSession, org: OrgId, wanted: UUID, *, now: datetime, was_signed_in: bool, decision: DecisionId
-) -> None:
+async def forget(session: WriteSession, org: OrgId, wanted: UUID, *, now: datetime, decision: DecisionId) -> None:
     """The server goes, and its tools with it. Raises `NotFound`.
 
-    Of one that was signed in to the row stays, unseen: where its issuer is told that the tokens are over stands in it.
+    While its issuer has yet to be told that tokens are over the row stays, unseen: where to tell it stands in there.
     """
     row = await session.get(McpServerRow, (org, wanted), with_for_update=True)
     if row is None or row.removed_at is not None:
         raise NotFound("MCP server")
-    if not was_signed_in:
-        await session.delete(row)
-        return
     row.removed_at, row.decision_id = now, decision
     await session.execute(delete(McpToolRow).where(col(McpToolRow.org_id) == org, col(McpToolRow.server_id) == wanted))
+    await session.flush()
+    await clear(session, org, wanted)
+
+
+async def clear(session: WriteSession, org: OrgId, wanted: UUID) -> None:
+    """Delete what is left of a removed server, once its issuer need be told nothing more."""
+    row = await session.get(McpServerRow, (org, wanted), with_for_update=True)
+    if row is None or row.removed_at is None:
+        return
+    name = provider_id(wanted)
+    telling = select(RevocationRow.id).where(
+        col(RevocationRow.org_id) == org, col(RevocationRow.provider) == name, col(RevocationRow.state) == "pending"
+    )
+    if await session.scalar(telling.limit(1)) is not None:
+        return
+    await session.execute(
+        delete(ProviderClientRow).where(col(ProviderClientRow.org_id) == org, col(ProviderClientRow.provider) == name)
+    )
+    await session.delete(row)
 
 
 def _new_tool(ring: Keyring, server: UUID, listed: ListedTool, decision: DecisionId) -> McpToolRow:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import pytest
+from sqlmodel import select
 
 from integrations import queries as accounts
 from integrations.actions import BeginConnection, FinishConnection, RevokeConnection, SetProviderClient, TellProvider
@@ -17,8 +18,10 @@ from integrations.mcp.actions import RefreshMcpTools, RegisterMcpClient, RemoveM
 from integrations.mcp.errors import McpNeedsAuthorization
 from integrations.mcp.queries import SignInView
 from integrations.mcp.sign_in import provider_id
+from integrations.mcp.tables import McpServerRow
 from integrations.oauth.errors import CallbackRefused
 from integrations.results import Connected, ConsentPage, Secret
+from integrations.tables import ProviderClientRow
 from joule.agent.task import Claim, End, Outcome
 from joule.governance import approvals
 from joule.kernel.errors import NotFound, Refused
@@ -308,6 +311,9 @@ async def test_removing_a_server_signs_out_of_it_and_its_issuer_is_still_told(re
     system = Principal(org=org, person=None, role=Role.SYSTEM, via=Via.SYSTEM)
     told = await reception.do(TellProvider(principal=system, revocation=due))
     assert (told.state, {each.outcome for each in told.tokens}) == ("done", {"revoked"})
+    async with reception.desk.home.house.database.read(org) as session:
+        assert await session.get(McpServerRow, (org, reception.server)) is None
+        assert (await session.scalars(select(ProviderClientRow.id))).all() == []
     await reception.desk.add("Ads again", url=reception.guarded.url)
 
 
