@@ -84,6 +84,7 @@ class Consenting:
                 code=None if action.code is None else Secret(action.code.get_secret_value()),
                 issuer=action.issuer,
                 error=action.error,
+                returned=None if action.returned is None else Secret(action.returned.get_secret_value()),
             )
         except RequestRefused as problem:
             raise ConsentDeclined(grants.title_of(wanted.provider), problem.error) from None

@@ -125,6 +125,7 @@ class FinishConnection(Action[Connected]):
     code: Secret | None = content(default=None)  # noqa: RUF009 - a field
     issuer: str | None = None
     error: str | None = None
+    returned: Secret | None = content(default=None)  # noqa: RUF009 - a field; the whole query, which some providers sign
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -139,8 +139,14 @@ class TokenEndpoint:
         short = urlencode({self.provider.client_id_param: self._client.client_id, "request_uri": uri})
         return replace(request, url=f"{request.url.split('?', 1)[0]}?{short}")
 
-    def check_callback(self, *, code: Secret | None, issuer: str | None, error: str | None) -> Secret:
-        """The code to exchange; raises CallbackRefused or RequestRefused before it has left us."""
+    def check_callback(
+        self, *, code: Secret | None, issuer: str | None, error: str | None, returned: Secret | None = None
+    ) -> Secret:
+        """The code to exchange; raises CallbackRefused or RequestRefused before it has left us.
+
+        `returned` is the whole query the browser brought: some providers sign it.
+        """
+        self._strategy.check_callback(self.provider, self._client, code=code, returned=returned)
         return checked_code(
             self.provider.title,
             code=code,

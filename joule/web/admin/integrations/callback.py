@@ -61,6 +61,7 @@ async def callback(
                 issuer=iss or None,
                 error=known_error(error) if error else None,
                 session=person.session,
+                returned=None if word else Secret(request.url.query),
             )
         )
     except JouleError as problem:
