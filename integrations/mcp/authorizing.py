@@ -13,8 +13,8 @@ from integrations.broker.addresses import Hosts
 from integrations.broker.guard import Endpoint, Network
 from integrations.mcp.addresses import Address
 from integrations.mcp.sign_in import SignIn, as_provider, scopes_in
-from integrations.oauth.discovery import Discovery
-from integrations.oauth.errors import DiscoveryRefused
+from integrations.oauth.discovery import Discovery, ServerMetadata
+from integrations.oauth.errors import ABSENT, DiscoveryRefused
 from integrations.oauth.resources import ProtectedResource, protected_resource
 from integrations.oauth.sending import HttpPolicy
 from joule.kernel.clock import Clock
@@ -47,18 +47,27 @@ class Authorizing:
         """
         told = challenge or Challenge()
         found = await self._resource(server, told.metadata_url)
-        issuer = found.authorization_servers[0] if pinned is None else pinned.issuer
-        if issuer not in found.authorization_servers:
+        names = found.authorization_servers[:1] if pinned is None else (pinned.issuer,)
+        if not set(_spellings(names[0])) & {each for one in found.authorization_servers for each in _spellings(one)}:
             raise DiscoveryRefused(server.title, reason="another issuer signs people in now")
-        known = as_provider(_ASKED, server, issuer=issuer)
-        seen = Discovery(http=self._http(issuer, server.title), clock=self.clock)
-        metadata = await seen.of(known, pinned=None if pinned is None else pinned.metadata)
+        metadata = await self._metadata(server, names[0], None if pinned is None else pinned.metadata)
         if "S256" not in metadata.pkce_methods:
             raise DiscoveryRefused(server.title, reason="its issuer does not say that it takes PKCE with S256")
         scopes = scopes_in(told.scopes or found.scopes)
         if metadata.knows_offline and "offline_access" not in scopes:
             scopes = (*scopes, "offline_access")  # else nobody could renew what it issues
         return SignIn(resource=found.resource, metadata=metadata, scopes=scopes)
+
+    async def _metadata(self, server: Address, name: str, pinned: ServerMetadata | None) -> ServerMetadata:
+        """The issuer's own, by the name the server gives it, or that name with or without a lone slash at its end."""
+        problem: DiscoveryRefused | None = None
+        for issuer in (name,) if pinned is not None else _spellings(name):
+            seen = Discovery(http=self._http(issuer, server.title), clock=self.clock)
+            try:
+                return await seen.of(as_provider(_ASKED, server, issuer=issuer), pinned=pinned)
+            except DiscoveryRefused as refused:
+                problem = problem or refused
+        raise problem or DiscoveryRefused(server.title, reason=ABSENT)
 
     async def _resource(self, server: Address, url: str | None) -> ProtectedResource:
         """The server's document: where it says, else beside its path, else for its whole host."""
@@ -75,10 +84,17 @@ class Authorizing:
                 problem = problem or refused
                 if not refused.is_absent:
                     raise
-        raise problem or DiscoveryRefused(server.title, reason="they are not where they should be")
+        raise problem or DiscoveryRefused(server.title, reason=ABSENT)
 
     def _http(self, url: str, title: str) -> HttpPolicy:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
         hosts = Hosts(exact=frozenset({host}), loopback=(host, port) in self.loopback)
         return HttpPolicy(transport=self.network.transport(hosts, name=title))
+
+
+def _spellings(issuer: str) -> tuple[str, ...]:
+    """An issuer's name as given; for a host alone also with or without the slash that libraries add and drop."""
+    if urlsplit(issuer).path == "/":
+        return issuer, issuer.removesuffix("/")
+    return (issuer, f"{issuer}/") if urlsplit(issuer).path == "" else (issuer,)

@@ -106,6 +106,20 @@ async def test_documents_where_the_server_says_they_are_on_its_own_host_are_read
     assert "notes.read" in server.sign_in.asks_for
 
 
+async def test_a_lone_slash_behind_an_issuers_name_makes_no_other_issuer(
+    beside_hostile: Desk, hostile: Hostile
+) -> None:
+    base = beside_hostile.url.removesuffix("/mcp")
+    hostile.wants_token, hostile.issuer, hostile.issuer_says = True, f"{base}/", base
+
+    seen = await beside_hostile.add(confirmed=False)
+
+    (server,) = await beside_hostile.servers()
+    assert server.sign_in is not None
+    assert server.sign_in.issuer == base
+    await begin(beside_hostile, seen.server)
+
+
 async def test_what_changed_since_the_server_was_added_stops_the_next_consent(
     beside_hostile: Desk, hostile: Hostile
 ) -> None:
