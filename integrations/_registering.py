@@ -9,6 +9,7 @@ from integrations.actions import SetProviderClient, SetProviderRule
 from integrations.catalogue.load import catalogue
 from integrations.mcp import store
 from integrations.mcp.sign_in import server_of
+from integrations.oauth.authentication import ALGORITHMS, is_key
 from integrations.oauth.secret import Secret
 from integrations.oauth.wire import ClientIdentity
 from integrations.results import ClientSet, RuleSet
@@ -57,7 +58,8 @@ async def set_client(
     row.generation += 1
     generation = row.generation
     row.client_id = ring.seal_text(action.client_id, row=row.id, field=CLIENT_ID, generation=generation)
-    row.client_secret = clients.sealed_secret(ring, row.id, generation, secret=secret, extra=extra)
+    key = _key(action)
+    row.client_secret = clients.sealed_secret(ring, row.id, generation, secret=secret, extra=extra, key=key)
     row.next_secret = None
     if former is not None:
         row.next_secret = ring.seal_text(former.reveal(), row=row.id, field=NEXT_SECRET, generation=generation)
@@ -141,6 +143,19 @@ async def set_rule(session: WriteSession, action: SetProviderRule, *, decision: 
     row.members_to = action.members_to
     row.set_by, row.updated_at, row.decision_id = action.principal.person, now, decision
     return RuleSet(provider=provider.id)
+
+
+def _key(action: SetProviderClient) -> dict[str, str] | None:
+    if action.private_key is None:
+        return None
+    pem = Secret(action.private_key.get_secret_value())
+    if len(pem.reveal()) > LONGEST or not is_key(pem, action.key_algorithm):
+        raise Invalid(
+            f"this is no private key that signs with {action.key_algorithm[:20]}",
+            advice=f"Give the whole PEM text of the private key, and one of {', '.join(ALGORITHMS)}.",
+        )
+    _check(action.key_id)
+    return {"pem": pem.reveal(), "id": action.key_id, "algorithm": action.key_algorithm}
 
 
 def _check(*values: str) -> None:

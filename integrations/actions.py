@@ -49,6 +49,9 @@ class SetProviderClient(Action[ClientSet]):
     client_secret: Secret | None = content(default=None)  # noqa: RUF009 - a field
     extra: tuple[ExtraSecretGiven, ...] = content(default=())
     keep_former: bool = False
+    private_key: Secret | None = content(default=None)  # noqa: RUF009 - a field; PEM, for providers that want assertions
+    key_id: str = ""
+    key_algorithm: str = "ES256"
 
 
 @dataclass(frozen=True, kw_only=True)

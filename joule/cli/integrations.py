@@ -6,7 +6,7 @@ from uuid import UUID
 
 import click
 
-from joule.cli import _care, mcp
+from joule.cli import _care, _clients, mcp
 from joule.cli._installation import opened, read_settings
 from joule.cli._output import Failed, Output, reporting, table
 from joule.kernel.errors import Invalid, NotFound
@@ -43,6 +43,7 @@ command.add_command(mcp.command)
 command.add_command(_care.rotate_keys)
 command.add_command(_care.accept)
 command.add_command(_care.connectors)
+command.add_command(_clients.client)
 
 
 @command.command("list")

@@ -139,6 +139,9 @@ async def save_client(
     provider: str,
     client_id: Annotated[str, Form()],
     client_secret: Annotated[str, Form()] = "",
+    private_key: Annotated[str, Form()] = "",
+    key_id: Annotated[str, Form()] = "",
+    key_algorithm: Annotated[str, Form()] = "ES256",
     extra_name: Annotated[list[str], Form()] = [],  # noqa: B006 - FastAPI makes a new one for each request
     extra_value: Annotated[list[str], Form()] = [],  # noqa: B006 - FastAPI makes a new one for each request
 ) -> Response:
@@ -151,6 +154,9 @@ async def save_client(
                 provider=known.id,
                 client_id=client_id.strip(),
                 client_secret=Secret(client_secret.strip()) if client_secret.strip() else None,
+                private_key=Secret(f"{private_key.strip()}\n") if private_key.strip() else None,
+                key_id=key_id.strip(),
+                key_algorithm=key_algorithm,
                 extra=tuple(
                     ExtraSecretGiven(name=name, value=Secret(value.strip()))
                     for name, value in zip(extra_name, extra_value, strict=False)
@@ -270,7 +276,8 @@ async def _page(
             redirect_uri=redirect_uri(web, request, provider.id),
             registers_at=wording.web_address(provider.registers_at),
             registers_words=provider.registers_words,
-            wants_secret=provider.token_auth != "none",  # noqa: S105 - a word of the catalogue
+            wants_secret=provider.token_auth not in {"none", "private_key_jwt"},
+            wants_key=provider.token_auth == "private_key_jwt",  # noqa: S105 - a word of the catalogue
             extras=tuple((each.name, each.words) for each in provider.extra_secrets),
         ),
         tenant_words=provider.tenant_words if provider.per_tenant_host and not provider.demo else "",

@@ -82,6 +82,7 @@ class ClientForm:
     registers_at: str
     registers_words: str
     wants_secret: bool
+    wants_key: bool = False
     extras: tuple[tuple[str, str], ...] = ()  # name, words of a further secret
 
     @property
