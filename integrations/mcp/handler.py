@@ -26,7 +26,14 @@ from integrations.mcp.actions import (
 from integrations.mcp.addresses import address
 from integrations.mcp.authorizing import Authorizing
 from integrations.mcp.endpoints import McpEndpoints
-from integrations.mcp.errors import McpNoRegistration, McpNotAnswering, McpOpenServer, McpToolChanged, McpToolOff
+from integrations.mcp.errors import (
+    McpNeedsAuthorization,
+    McpNoRegistration,
+    McpNotAnswering,
+    McpOpenServer,
+    McpToolChanged,
+    McpToolOff,
+)
 from integrations.mcp.line import Line, WantsScopes, WantsToken
 from integrations.mcp.listed import ListedTool, canonical
 from integrations.mcp.results import (
@@ -239,12 +246,15 @@ class McpHandler:
             raise McpToolOff()
         where = address(server.url, title=server.title, loopback=self._loopback)
         given = _object(action.inputs)
-        said = await self._signed_in.asked(
-            org,
-            server,
-            lambda token: self._line.call(where, known.listed.name, known.pin, given, token=token),
-            decision=decision,
-        )
+        try:
+            said = await self._signed_in.asked(
+                org,
+                server,
+                lambda token: self._line.call(where, known.listed.name, known.pin, given, token=token),
+                decision=decision,
+            )
+        except WantsToken:  # it asked for none when it was added
+            raise McpNeedsAuthorization(server.title) from None
         if said is None:
             async with self._database.write(org) as writing:
                 now = self._clock.now()

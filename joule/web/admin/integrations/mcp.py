@@ -34,7 +34,7 @@ _DONE = {
     "looked": "The server was asked again.",
     "set": "The tool was switched.",
     "removed": "The server was removed.",
-    "wants": "The server was added. Somebody has to sign in to it before anything is known of its tools.",
+    "wants": "This server wants to be signed in to before it says anything of its tools.",
     "in": "You are signed in. Its tools are off until you switch them on.",
     "silent": "You are signed in, but the server did not say which tools it has. Ask again.",
     "out": "Signed out. Every worker refuses to use it.",
