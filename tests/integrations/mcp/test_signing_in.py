@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import select
 
 from integrations import queries as accounts
@@ -174,6 +175,35 @@ async def test_the_whole_way_in_to_a_tool_that_is_used(reception: Reception) -> 
     assert "41 clicks" in told
     prompts = repr(reception.desk.model.requests)
     assert not [each for each in reception.guarded.tokens if each in prompts]
+
+
+async def test_rule_31_no_token_that_a_server_was_brought_stands_in_clear_in_any_table(reception: Reception) -> None:
+    await reception.register()
+    page = await reception.begin()
+    brought = await reception.peer.consent(page.url.get_secret_value())
+    await reception.finish(brought)
+    await reception.look()
+    tables = text("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")
+    home = reception.desk.home
+    async with home.house.database.read(home.org) as session:
+        names = (await session.scalars(tables)).all()
+        rows = {
+            name: str((await session.execute(text(f"SELECT t::text FROM {name} t"))).all())
+            for name in names
+            if await _may_read(session, name)
+        }
+
+    secrets = [*reception.guarded.tokens, brought["code"], brought["state"]]
+    assert len(secrets) >= 3  # the server was brought a token
+    assert {"mcp_server", "oauth_grant"} <= set(rows)
+    found = [
+        name for name, dumped in rows.items() for each in secrets if each in dumped or each.encode().hex() in dumped
+    ]
+    assert found == []
+
+
+async def _may_read(session: Any, table: str) -> bool:
+    return bool(await session.scalar(text("SELECT has_table_privilege(:name, 'SELECT')"), {"name": table}))
 
 
 async def test_a_client_an_admin_registered_is_used_as_entered(reception: Reception) -> None:
