@@ -208,7 +208,9 @@ async def _announce(
     link = f"{address.rstrip('/')}{ready['path']}"
     told = {"url": link, "address": address, "home": str(settings.home), "model": settings.llm.name, **ready["facts"]}
     about = f"\nThe pretend provider Demo CRM listens at {told['demo']}." if told.get("demo") else ""
-    output.result(told, f"{_greeting(settings, address)}{about}\n\n  Sign in (works once): {link}\n\nCtrl-C stops everything.")
+    output.result(
+        told, f"{_greeting(settings, address)}{about}\n\n  Sign in (works once): {link}\n\nCtrl-C stops everything."
+    )
     return None
 
 
