@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from integrations import grants
+from integrations import glance
 from integrations.actions import CallOperation, DescribeConnections, kind_of
 from integrations.broker.broker import Broker
 from integrations.broker.calls import Account
+from integrations.broker.connectors import Connector
 from integrations.catalogue import implied
 from integrations.catalogue.arguments import checked
 from integrations.catalogue.load import catalogue
@@ -26,7 +27,9 @@ from integrations.errors import (
     ReadOnlyConnection,
     ScopeMissing,
 )
-from integrations.grants import Standing
+from integrations.glance import AtHand
+from integrations.grants import Usable
+from integrations.oauth.secret import Secret
 from integrations.queries import ConnectionView, connections
 from integrations.results import Answer, Connections, OfferedConnection
 from integrations.rules import Rule, rule_of
@@ -49,6 +52,7 @@ class Calling:
     clock: Clock
     clients: Clients
     broker: Broker
+    connectors: Mapping[str, Connector]  # by provider, for those whose operations need code
 
     async def call(self, action: CallOperation, *, decision: DecisionId) -> Answer:
         """What the provider answers. Raises one of this room's errors before, and whatever the broker raises."""
@@ -57,14 +61,18 @@ class Calling:
         if kind_of(operation) is not type(action):
             raise OperationUnknown()
         arguments = checked(operation, _object(action.inputs))
-        async with self.database.read(org) as session:
-            found = await grants.standing(session, org, action.connection)
-            rule = await rule_of(session, org, provider.id)
-            extra = await self.clients.further(session, org, provider.id) if provider.extra_secrets else {}
-        _check(found, provider, operation, rule)
+        there = await glance.look(self.database, self.vault, org, action.connection)
+        found = there.usable
+        _check(found, provider, operation, there.rule)
+        extra = await self._further(org, provider)
         account = Account(org=org, connection=found.connection, epoch=found.epoch, extra=extra)
-        await self._note_use(org, found, decision)  # before it: nothing may fail once something was sent
-        reply = await self.broker.call(account, provider, operation, arguments, decision=decision)
+        # Before it: nothing may fail once something was sent. What took time has the broker look again.
+        noted = await self._note_use(org, there, decision)
+        held = None if noted or provider.extra_secrets else found
+        code = self.connectors.get(provider.id)
+        reply = await self.broker.call(
+            account, provider, operation, arguments, decision=decision, connector=code, held=held
+        )
         return Answer(data=reply.data, status=reply.status, next_page=reply.next_page, label=reply.label)
 
     async def describe(self, action: DescribeConnections) -> Connections:
@@ -83,14 +91,22 @@ class Calling:
             ),
         )
 
-    async def _note_use(self, org: OrgId, found: Standing, decision: DecisionId) -> None:
+    async def _further(self, org: OrgId, provider: Provider) -> Mapping[str, Secret]:
+        if not provider.extra_secrets:
+            return {}
+        async with self.database.read(org) as session:
+            return await self.clients.further(session, org, provider.id)
+
+    async def _note_use(self, org: OrgId, there: AtHand, decision: DecisionId) -> bool:
+        """Write down that the account is used; whether there was anything to write."""
         now = self.clock.now()
-        if found.used_at is not None and now - found.used_at < NOTED_AT_MOST_EVERY:
-            return
+        if there.used_at is not None and now - there.used_at < NOTED_AT_MOST_EVERY:
+            return False
         async with self.database.write(org) as session:
-            row = await session.get(ConnectionRow, (org, found.connection))
+            row = await session.get(ConnectionRow, (org, there.usable.connection))
             if row is not None:
                 row.used_at, row.decision_id = now, decision
+        return True
 
 
 def _object(inputs: str) -> Mapping[str, Any]:
@@ -103,7 +119,7 @@ def _object(inputs: str) -> Mapping[str, Any]:
     return given
 
 
-def _check(found: Standing, provider: Provider, operation: Operation, rule: Rule) -> None:
+def _check(found: Usable, provider: Provider, operation: Operation, rule: Rule) -> None:
     if found.provider != provider.id:
         raise OperationUnknown()
     if not rule.allowed:

@@ -16,9 +16,10 @@ CLIENT_ID, CLIENT_SECRET, NEXT_SECRET = "provider_client.client_id", "provider_c
 VERIFIER, REDIRECT, TENANT, RETURN_TO = "pending_authorization.verifier", "pending_authorization.redirect", "pending_authorization.tenant", "pending_authorization.return_to"  # fmt: skip
 TOKENS, ACCOUNT, GRANT_TENANT = "oauth_grant.tokens", "oauth_grant.account", "oauth_grant.tenant"
 REVOKED_TOKENS, RECEIPT = "revocation.tokens", "revocation.receipt"
-SERVER_URL, SERVER_TITLE = "mcp_server.url", "mcp_server.title"
+SERVER_URL, SERVER_TITLE, SERVER_SIGN_IN = "mcp_server.url", "mcp_server.title", "mcp_server.sign_in"
 TOOL_NAME, TOOL_ABOUT = "mcp_tool.name", "mcp_tool.about"
 SIGNING_KEY = "receipt_key.private"
+PINNED = "issuer_pin.found"
 
 
 def time(*, optional: bool = False) -> Any:

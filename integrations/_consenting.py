@@ -7,22 +7,21 @@ that nobody knows of stays alive there.
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from integrations import grants, pending
+from integrations import grants, pending, stepping
 from integrations._columns import ACCOUNT, GRANT_TENANT
 from integrations._late import Late
+from integrations._wanting import Wanting
 from integrations.actions import BeginConnection, FinishConnection
 from integrations.catalogue import implied
 from integrations.catalogue.load import catalogue
-from integrations.catalogue.model import Provider, Scope
+from integrations.catalogue.model import Scope
 from integrations.endpoints import ConsentOpening, ProviderEndpoints
 from integrations.errors import ConnectionRevoked, ConsentDeclined, ConsentUnusable, NotAllowedHere
 from integrations.oauth.callback import new_state, new_verifier
 from integrations.oauth.endpoint import TokenEndpoint
 from integrations.oauth.errors import RequestRefused
-from integrations.oauth.hosts import checked_tenant
 from integrations.oauth.secret import Secret
 from integrations.oauth.wire import TokenSet
 from integrations.pending import Wanted
@@ -32,8 +31,8 @@ from integrations.rules import rule_of
 from integrations.tables import ConnectionRow, OAuthGrantRow
 from joule.database.engine import Database, WriteSession
 from joule.kernel.clock import Clock
-from joule.kernel.errors import Invalid, NotFound
 from joule.kernel.ids import DecisionId, OrgId, new_id
+from joule.kernel.principal import Role
 from joule.vault.vault import Vault
 
 
@@ -46,14 +45,17 @@ class Consenting:
     clock: Clock
     endpoints: ProviderEndpoints
     late: Late
-    demo_host: str | None  # where the demonstration listens; None: it does not
+    wanting: Wanting
+    questions: stepping.Questions
 
     async def begin(self, action: BeginConnection, *, decision: DecisionId) -> ConsentPage:
         """Where to send the browser. Raises `NotAllowedHere`, `NoClient`, `HostRefused`, `Invalid` or what the wire raises."""
         org = action.principal.org
         async with self.database.read(org) as session:
-            wanted = await self._wanted(session, action)
-            opening = await self.endpoints.for_consent(session, org, wanted.provider, tenant=wanted.tenant)
+            wanted = await self.wanting.of(session, action)
+            opening = await self.endpoints.for_consent(
+                session, org, wanted.provider, tenant=wanted.tenant, decision=decision
+            )
         endpoint = await opening()
         asked = endpoint.authorization_request(new_state(), new_verifier(), wanted.redirect_uri, wanted.scopes)
         asked = await endpoint.pushed(asked)
@@ -82,6 +84,7 @@ class Consenting:
                 code=None if action.code is None else Secret(action.code.get_secret_value()),
                 issuer=action.issuer,
                 error=action.error,
+                returned=None if action.returned is None else Secret(action.returned.get_secret_value()),
             )
         except RequestRefused as problem:
             raise ConsentDeclined(grants.title_of(wanted.provider), problem.error) from None
@@ -91,7 +94,8 @@ class Consenting:
         try:
             told, source = await _scopes_of(endpoint, tokens)
             async with self.database.write(org) as session:
-                grant = await self._grant(session, org, wanted, tokens, tenant=tenant, decision=decision)
+                same = action.principal.role is Role.MEMBER  # who connects may change the account; who adds may not
+                grant = await self._grant(session, org, wanted, tokens, tenant=tenant, decision=decision, same=same)
                 known = _known(wanted)
                 granted = grants.granted_now(known, wanted.scopes, told)
                 grant.requested, grant.granted, grant.scope_source = list(wanted.scopes), list(granted), source
@@ -114,63 +118,6 @@ class Consenting:
             task=wanted.task,
         )
 
-    async def _wanted(self, session: AsyncSession, action: BeginConnection) -> Wanted:
-        person = action.principal.person
-        if person is None:
-            raise Invalid("nobody is there to consent", advice="Sign in, and start from the Integrations page.")
-        shelf = catalogue()
-        provider = shelf.provider(action.provider)
-        products = (action.provider, *(each for each in action.products if each != action.provider))
-        if {shelf.provider(each).family for each in products} != {provider.family}:
-            raise Invalid("these products do not share a consent", advice="Connect each of them on its own.")
-        chosen = set(action.scopes)
-        if action.connection is not None:
-            chosen |= await self._asked_before(session, action, products)
-        scopes: list[str] = []
-        for each in products:
-            rule = await rule_of(session, action.principal.org, each)
-            asked = implied.to_ask(shelf.provider(each), chosen)
-            if not rule.allows(scope for scope in asked if not shelf.provider(each).scopes[scope].always):
-                raise NotAllowedHere(grants.title_of(each))
-            scopes.extend(scope for scope in asked if scope not in scopes)
-        if chosen - set(scopes):
-            raise Invalid("one of these permissions is not this provider's", advice="Choose from the list.")
-        return Wanted(
-            provider=action.provider,
-            person=person,
-            session=action.session,
-            redirect_uri=pending.checked_redirect(action.redirect_uri, action.provider),
-            products=products,
-            scopes=tuple(scopes),
-            read_only=action.read_only,
-            tenant=self._tenant(provider, action.tenant_host),
-            return_to=pending.checked_return(action.return_to),
-            connection=action.connection,
-            task=action.task,
-        )
-
-    def _tenant(self, provider: Provider, asked: str | None) -> str | None:
-        if provider.demo:
-            if self.demo_host is None:
-                raise Invalid(
-                    "the demonstration is not running", advice="Set JOULE_INTEGRATIONS_DEMO_PORT and restart."
-                )
-            asked = self.demo_host  # and nothing else on this machine
-        if asked is None and provider.per_tenant_host is not None and "{tenant}" in (provider.token_url or ""):
-            raise Invalid(f"{provider.title} needs to know which account's address", advice=provider.tenant_words)
-        return None if asked is None else checked_tenant(provider, asked)
-
-    async def _asked_before(
-        self, session: AsyncSession, action: BeginConnection, products: tuple[str, ...]
-    ) -> set[str]:
-        row = await session.get(ConnectionRow, (action.principal.org, action.connection))
-        if row is None or row.provider not in products:
-            raise NotFound("connection")
-        if row.status == "revoked":
-            raise ConnectionRevoked(grants.title_of(row.provider), row.revoked_at)
-        grant = await session.get(OAuthGrantRow, (action.principal.org, row.grant_id))
-        return set() if grant is None else set(grant.requested)
-
     async def _take(self, action: FinishConnection, decision: DecisionId) -> tuple[Wanted, Secret, ConsentOpening]:
         org = action.principal.org
         async with self.database.write(org) as session:  # committed before it is believed: a state works once
@@ -191,7 +138,10 @@ class Consenting:
             for each in wanted.products:  # the rule may have changed while the person was away
                 if not (await rule_of(session, org, each)).allowed:
                     raise NotAllowedHere(grants.title_of(each))
-            opening = await self.endpoints.for_consent(session, org, wanted.provider, tenant=wanted.tenant)
+            await stepping.check_finish(session, action.principal, wanted)
+            opening = await self.endpoints.for_consent(
+                session, org, wanted.provider, tenant=wanted.tenant, decision=decision
+            )
         return wanted, taken.verifier, opening
 
     async def _grant(
@@ -203,10 +153,13 @@ class Consenting:
         *,
         tenant: str | None,
         decision: DecisionId,
+        same: bool,
     ) -> OAuthGrantRow:
         """The grant these tokens belong to: that of the connection that gets more, else a new one."""
         now = self.clock.now()
         row = await self._existing(session, org, wanted)
+        if row is None:
+            row = await self._waited_for(session, org, wanted, tokens)
         if row is None:
             row = OAuthGrantRow(
                 org_id=org,
@@ -226,6 +179,8 @@ class Consenting:
                 decision_id=decision,
             )
             session.add(row)
+        elif same:
+            stepping.check_account(wanted.provider, await grants.open_tokens(session, self.vault, org, row), tokens)
         ring = await self.vault.keyring(session, org)
         account = tokens.extra.get("account")
         if account:
@@ -247,6 +202,29 @@ class Consenting:
         if connection is None or row is None or "revoked" in {connection.status, row.status}:
             raise ConnectionRevoked(grants.title_of(wanted.provider))
         return row
+
+    async def _waited_for(
+        self, session: WriteSession, org: OrgId, wanted: Wanted, tokens: TokenSet
+    ) -> OAuthGrantRow | None:
+        """The grant of the very account that was just consented to anew, if a task waits for a permission of it.
+
+        Only where the provider names the account, and where nothing is lost: then this is that connection with more, and
+        not a second one beside it that the task could not use.
+        """
+        account = tokens.extra.get("account")
+        waited = await self.questions.waited_for(session, org) if account and wanted.connection is None else ()
+        ring = await self.vault.keyring(session, org) if waited else None
+        for each in sorted(waited):
+            there = await session.get(ConnectionRow, (org, each))
+            if there is None or there.status != "active" or there.provider not in wanted.products:
+                continue
+            row = await session.get(OAuthGrantRow, (org, there.grant_id), with_for_update=True)
+            if row is None or row.status == "revoked" or row.account is None or ring is None:
+                continue
+            same = ring.open_text(row.account, row=row.id, field=ACCOUNT) == (account or "")[:200]
+            if same and set(row.requested) <= set(wanted.scopes):
+                return row
+        return None
 
     async def _connections(
         self, session: WriteSession, org: OrgId, wanted: Wanted, grant: OAuthGrantRow, *, decision: DecisionId
@@ -291,7 +269,8 @@ async def _scopes_of(endpoint: TokenEndpoint, tokens: TokenSet) -> tuple[TokenSe
 
 
 def _known(wanted: Wanted) -> dict[str, Scope]:
-    return {name: scope for each in wanted.products for name, scope in catalogue().provider(each).scopes.items()}
+    found = (grants.provider_of(each) for each in wanted.products)  # an MCP server's scopes nobody has words for
+    return {name: scope for each in found if each is not None for name, scope in each.scopes.items()}
 
 
 def _family(provider: str) -> str:

@@ -4,13 +4,17 @@ They never become the connection's. The provider is told at once; if it does not
 of their own, only for telling it again.
 """
 
+from typing import Literal
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
 
 from integrations._columns import REVOKED_TOKENS, TENANT
 from integrations._ends import is_settled, words_of
-from integrations.grants import Opening
-from integrations.oauth.wire import TokenSet
-from integrations.tables import RevocationRow
+from integrations.grants import Opening, provider_of
+from integrations.oauth.wire import TokenOutcome, TokenSet
+from integrations.tables import OAuthGrantRow, RevocationRow
 from joule.database.engine import Database
 from joule.kernel.clock import Clock
 from joule.kernel.errors import JouleError
@@ -37,10 +41,15 @@ class Late:
         tenant: str | None = None,
     ) -> None:
         """Have `tokens` revoked, now or by the job that follows."""
-        try:
-            outcomes = words_of(await (await opening()).revoke(tokens))
-        except JouleError:
-            outcomes = ()
+        async with self._database.read(org) as session:
+            lasting = await would_end_others(session, org, provider)
+        if lasting:
+            outcomes = spared(tokens)
+        else:
+            try:
+                outcomes = words_of(await (await opening()).revoke(tokens))
+            except JouleError:
+                outcomes = ()
         settled = is_settled(outcomes)
         now, revocation = self._clock.now(), new_id()
         async with self._database.write(org) as session:
@@ -65,3 +74,25 @@ class Late:
                 if tenant is not None:
                     row.tenant = ring.seal_text(tenant, row=revocation, field=TENANT)
             session.add(row)
+
+
+async def would_end_others(session: AsyncSession, org: OrgId, provider: str) -> bool:
+    """Whether ending a token would end a living grant too, at a provider that knows only the whole permission.
+
+    Whose account it is nobody knows for certain here, so any grant of the same family counts.
+    """
+    known = provider_of(provider)
+    if known is None or not known.revocation.whole:
+        return False
+    query = select(OAuthGrantRow.id).where(
+        col(OAuthGrantRow.org_id) == org,
+        col(OAuthGrantRow.family) == known.family,
+        col(OAuthGrantRow.status).in_(("active", "refresh_unknown")),
+    )
+    return (await session.execute(query.limit(1))).first() is not None
+
+
+def spared(tokens: TokenSet) -> tuple[str, ...]:
+    """They are let go of and not ended: nobody has them any more, and whoever ends the others ends them."""
+    which: tuple[Literal["refresh", "access"], ...] = ("refresh", "access") if tokens.refresh_token else ("access",)
+    return words_of(TokenOutcome(token=each, outcome="unsupported", detail="would_end_others") for each in which)

@@ -49,11 +49,18 @@ class SetProviderClient(Action[ClientSet]):
     client_secret: Secret | None = content(default=None)  # noqa: RUF009 - a field
     extra: tuple[ExtraSecretGiven, ...] = content(default=())
     keep_former: bool = False
+    private_key: Secret | None = content(default=None)  # noqa: RUF009 - a field; PEM, for providers that want assertions
+    key_id: str = ""
+    key_algorithm: str = "ES256"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SetProviderRule(Action[RuleSet]):
-    """Let the organisation use a provider, or not; and which of its scopes. `scopes` None: all of them."""
+    """Let the organisation use a provider, or not; and which of its scopes. `scopes` None: all of them.
+
+    `members_to` is the gravest class of permission (R1P, R2 or R3) that members may add to an account a task of their own
+    waits for; None: that is up to owners and admins.
+    """
 
     name: ClassVar[str] = "integrations.set_provider_rule"
     effect: ClassVar[Effect] = Effect.ACCESS
@@ -62,6 +69,7 @@ class SetProviderRule(Action[RuleSet]):
     provider: str
     allowed: bool
     scopes: tuple[str, ...] | None = None
+    members_to: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +98,23 @@ class BeginConnection(Action[ConsentPage]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BeginStepUp(Action[ConsentPage]):
+    """Begin a consent for exactly the permission that a task of one's own waits for: `question` is what it asked.
+
+    The account, the provider and the scopes are those of the question. Members may, as far as the organisation's rule
+    for the provider lets them.
+    """
+
+    name: ClassVar[str] = "integrations.begin_step_up"
+    effect: ClassVar[Effect] = Effect.SEND
+    purpose: ClassVar[Purpose] = Purpose.SECURITY
+
+    question: UUID
+    session: UUID
+    redirect_uri: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class FinishConnection(Action[Connected]):
     """Take what the browser brought back from the provider. Whoever finishes must be who began, in the same session."""
 
@@ -103,6 +128,7 @@ class FinishConnection(Action[Connected]):
     code: Secret | None = content(default=None)  # noqa: RUF009 - a field
     issuer: str | None = None
     error: str | None = None
+    returned: Secret | None = content(default=None)  # noqa: RUF009 - a field; the whole query, which some providers sign
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -80,15 +80,26 @@ async def row_of(session: AsyncSession, org: OrgId, provider: str, *, lock: bool
     return (await session.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
 
 
-def sealed_secret(ring: Keyring, row: UUID, generation: int, *, secret: str | None, extra: Mapping[str, str]) -> bytes:
-    """A client's secrets as stored."""
-    plain = json.dumps({"client_secret": secret, "extra": dict(extra)}).encode()
+def sealed_secret(
+    ring: Keyring,
+    row: UUID,
+    generation: int,
+    *,
+    secret: str | None,
+    extra: Mapping[str, str],
+    key: Mapping[str, str] | None = None,
+) -> bytes:
+    """A client's secrets as stored. `key`: its private key as PEM, with `id` and `algorithm`, where it has one."""
+    plain = json.dumps(
+        {"client_secret": secret, "extra": dict(extra), "key": None if key is None else dict(key)}
+    ).encode()
     return ring.seal(plain, row=row, field=CLIENT_SECRET, generation=generation)
 
 
 def opened(ring: Keyring, row: ProviderClientRow) -> ClientIdentity:
     """A stored client, its secrets included."""
-    secret = None if row.client_secret is None else _secrets(ring, row, row.client_secret)["client_secret"]
+    told = {} if row.client_secret is None else _secrets(ring, row, row.client_secret)
+    secret, key = told.get("client_secret"), told.get("key") or {}
     former = None
     if row.next_secret is not None:
         former = ring.open_text(row.next_secret, row=row.id, field=NEXT_SECRET, generation=row.generation)
@@ -96,6 +107,9 @@ def opened(ring: Keyring, row: ProviderClientRow) -> ClientIdentity:
         client_id=ring.open_text(row.client_id, row=row.id, field=CLIENT_ID, generation=row.generation),
         client_secret=None if secret is None else Secret(secret),
         next_secret=None if former is None else Secret(former),
+        private_key=Secret(key["pem"]) if key else None,
+        key_id=key.get("id") or None,
+        key_algorithm=key.get("algorithm", "ES256"),
     )
 
 

@@ -1,6 +1,7 @@
 """Finds a provider's OAuth endpoints, as the client Joule is there: what is read in a transaction, what is asked after it."""
 
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,49 +12,93 @@ from integrations.catalogue.load import catalogue
 from integrations.catalogue.model import Provider
 from integrations.clients import Clients
 from integrations.grants import Opening
-from integrations.oauth.discovery import Discovery
+from integrations.oauth.discovery import Discovery, ServerMetadata
 from integrations.oauth.endpoint import TokenEndpoint
+from integrations.oauth.errors import DiscoveryRefused
 from integrations.oauth.hosts import for_tenant
 from integrations.oauth.sending import HttpPolicy
+from integrations.pins import Pins
 from joule.kernel.clock import Clock
-from joule.kernel.ids import OrgId
+from joule.kernel.ids import DecisionId, OrgId
 
 ConsentOpening = Callable[[], Awaitable[TokenEndpoint]]
 Http = Callable[[Provider], HttpPolicy]
 
 
+class Served(Protocol):
+    """Providers that no catalogue knows: MCP servers that want to be signed in to."""
+
+    async def opening(
+        self, session: AsyncSession, org: OrgId, provider: str, *, always_look: bool
+    ) -> ConsentOpening | None:
+        """None: it is none of those."""
+        ...
+
+
 class ProviderEndpoints:
     """The endpoints of the catalogue's providers, each over a transport that reaches its own hosts alone."""
 
-    def __init__(self, *, clients: Clients, http: Http, clock: Clock) -> None:
-        self._clients, self._http, self._clock = clients, http, clock
-        self._discoveries: dict[str, Discovery] = {}  # what was seen first is pinned for as long as the process lives
+    def __init__(self, *, pins: Pins, clients: Clients, http: Http, clock: Clock, served: Served | None = None) -> None:
+        self._pins = pins
+        self._clients, self._http, self._clock, self._served = clients, http, clock, served
+        self._discoveries: dict[str, Discovery] = {}
 
     async def of(self, session: AsyncSession, org: OrgId, provider: str, *, tenant: str | None) -> Opening:
         """For tokens that exist. Raises `ProviderUnknown`, `HostRefused` or `NoClient`."""
-        return await self._opening(session, org, provider, tenant=tenant, always_look=False)
+        return await self._opening(session, org, provider, tenant=tenant, consent=None)
 
     async def for_consent(
-        self, session: AsyncSession, org: OrgId, provider: str, *, tenant: str | None
+        self, session: AsyncSession, org: OrgId, provider: str, *, tenant: str | None, decision: DecisionId
     ) -> ConsentOpening:
-        """For a consent under way, in which what the provider publishes about itself counts too. Raises as `of` does."""
-        return await self._opening(session, org, provider, tenant=tenant, always_look=True)
+        """For a consent under way, in which what the provider publishes about itself counts too, and is pinned at first.
+
+        Raises as `of` does; opening it raises `DiscoveryRefused` for what has changed since, which is then on record.
+        """
+        return await self._opening(session, org, provider, tenant=tenant, consent=decision)
 
     async def _opening(
-        self, session: AsyncSession, org: OrgId, provider: str, *, tenant: str | None, always_look: bool
+        self, session: AsyncSession, org: OrgId, provider: str, *, tenant: str | None, consent: DecisionId | None
     ) -> ConsentOpening:
+        if self._served is not None:
+            other = await self._served.opening(session, org, provider, always_look=consent is not None)
+            if other is not None:
+                return other
         known = catalogue().provider(provider)
         if tenant is not None:
             known = for_tenant(known, tenant)
         client = await self._clients.of(session, org, provider)
+        looks = known.issuer is not None and (consent is not None or known.token_url is None)
+        pinned = await self._pins.of(session, org, provider, known.issuer) if looks and known.issuer else None
 
         async def opening() -> TokenEndpoint:
             http = self._http(known)
-            looks = known.issuer is not None and (always_look or known.token_url is None)
-            metadata = await self._discovery(known, http).of(known) if looks else None
+            metadata = await self._seen(org, known, http, pinned=pinned, consent=consent) if looks else None
             return TokenEndpoint(provider=known, client=client, http=http, clock=self._clock, metadata=metadata)
 
         return opening
+
+    async def _seen(
+        self,
+        org: OrgId,
+        provider: Provider,
+        http: HttpPolicy,
+        *,
+        pinned: ServerMetadata | None,
+        consent: DecisionId | None,
+    ) -> ServerMetadata:
+        """What the provider publishes now, if it agrees with what this organisation has seen first."""
+        issuer = provider.issuer or ""
+        try:
+            seen = await self._discovery(provider, http).of(provider, pinned=pinned)
+        except DiscoveryRefused as refused:
+            if consent is not None and refused.has_changed:
+                await self._pins.note(org, provider.id, issuer, refused=True, decision=consent)
+            raise
+        if consent is not None and pinned is None:
+            await self._pins.keep(org, provider.id, seen, decision=consent)
+        elif consent is not None:
+            await self._pins.note(org, provider.id, issuer, refused=False, decision=consent)
+        return seen
 
     def _discovery(self, provider: Provider, http: HttpPolicy) -> Discovery:
         return self._discoveries.setdefault(provider.issuer or "", Discovery(http=http, clock=self._clock))

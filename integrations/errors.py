@@ -5,6 +5,8 @@ JouleError
 ├── NeedsReconnecting    the consent is over, or its tokens were lost: a person has to consent again
 ├── ScopeMissing         this one permission was not granted (step-up)
 ├── NotAllowedHere       the organisation's own rules do not let this provider or permission be used
+├── AdminsGive           giving this permission is up to an owner or admin
+├── AnotherAccount       the consent was given for another account than the connected one
 ├── ReadOnlyConnection   it was connected for reading alone
 ├── ProviderRefused      the provider said no to this call
 ├── ConsentUnusable      a callback that does not belong to a consent begun here, by them, in this browser
@@ -21,6 +23,8 @@ from integrations.oauth.errors import AnswerRefused, ClientRefused, GrantDead, H
 from joule.kernel.errors import GrantMissing, Invalid, JouleError
 
 __all__ = [
+    "AdminsGive",
+    "AnotherAccount",
     "AnswerRefused",
     "ArgumentsRefused",
     "ClientRefused",
@@ -92,6 +96,32 @@ class NotAllowedHere(JouleError):
 
     def advice(self) -> str:
         return f"An admin can change what {self.provider} may be used for under Integrations."
+
+
+class AdminsGive(JouleError):
+    """Somebody who is no admin would give a permission that the organisation's rule does not leave to them."""
+
+    code = "integrations.admins_give"
+
+    def __init__(self, provider: str, reason: str) -> None:
+        super().__init__(f"this permission at {provider} is not yours to give: {reason}")
+        self.provider, self.reason = provider, reason
+
+    def advice(self) -> str:
+        return "Ask an owner or admin to give it; the task waits meanwhile and goes on by itself."
+
+
+class AnotherAccount(JouleError):
+    """More permissions were asked for one account, and the consent came back for another. Its tokens are ended."""
+
+    code = "integrations.another_account"
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(f"the consent was given for another {provider} account than the connected one")
+        self.provider = provider
+
+    def advice(self) -> str:
+        return f"Sign in to {self.provider} with the account that is connected, then start again."
 
 
 class ReadOnlyConnection(JouleError):

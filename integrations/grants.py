@@ -13,18 +13,17 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col, select
 
 from integrations._columns import GRANT_TENANT, TOKENS
 from integrations.catalogue.load import catalogue
 from integrations.catalogue.model import Provider
-from integrations.errors import ConnectionRevoked, NeedsReconnecting
+from integrations.errors import ConnectionRevoked
 from integrations.oauth.wire import TokenOutcome, TokenSet
-from integrations.tables import ConnectionRow, OAuthGrantRow
-from joule.kernel.errors import NotFound
+from integrations.tables import OAuthGrantRow
 from joule.kernel.ids import OrgId
 from joule.vault.vault import Vault
 
+LOOKED_AT_EVERY = timedelta(hours=6)  # where a provider can be asked whether a grant still lives
 SHORT_LIFE = timedelta(days=1)  # access tokens that live less are renewed when used, not for keeping
 
 
@@ -65,74 +64,9 @@ class Usable:
         return f"<Usable {self.provider} {self.connection} generation {self.generation}>"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """A connection and its grant, without tokens: what a call is checked against."""
-
-    connection: UUID
-    grant: UUID
-    provider: str
-    epoch: int
-    granted: tuple[str, ...]
-    read_only: bool
-    used_at: datetime | None = None
-
-
 def subject(grant: UUID) -> str:
     """Whose key seals a grant's tokens: its own, so that revoking can destroy it."""
     return f"grant:{grant}"
-
-
-async def standing(session: AsyncSession, org: OrgId, connection: UUID) -> Standing:
-    """The connection, if it can be used. Raises `NotFound`, `ConnectionRevoked` or `NeedsReconnecting`."""
-    row, grant = await _both(session, org, connection)
-    return Standing(
-        connection=row.id,
-        grant=grant.id,
-        provider=row.provider,
-        epoch=row.epoch,
-        granted=tuple(grant.granted),
-        read_only=row.read_only,
-        used_at=row.used_at,
-    )
-
-
-async def usable(session: AsyncSession, vault: Vault, org: OrgId, connection: UUID) -> Usable:
-    """The connection with its tokens as they are, fresh or not. Raises as `standing` does."""
-    row, grant = await _both(session, org, connection)
-    return Usable(
-        connection=row.id,
-        grant=grant.id,
-        provider=row.provider,
-        tokens=await open_tokens(session, vault, org, grant),
-        generation=grant.generation,
-        epoch=row.epoch,
-        granted=tuple(grant.granted),
-        read_only=row.read_only,
-        tenant=await tenant_of(session, vault, org, grant),
-    )
-
-
-async def _both(session: AsyncSession, org: OrgId, connection: UUID) -> tuple[ConnectionRow, OAuthGrantRow]:
-    found = await session.execute(
-        select(ConnectionRow, OAuthGrantRow)
-        .join(
-            OAuthGrantRow,
-            (col(OAuthGrantRow.org_id) == col(ConnectionRow.org_id))
-            & (col(OAuthGrantRow.id) == col(ConnectionRow.grant_id)),
-        )
-        .where(col(ConnectionRow.org_id) == org, col(ConnectionRow.id) == connection)
-        .execution_options(populate_existing=True)
-    )
-    both = found.one_or_none()
-    if both is None:
-        raise NotFound("connection")
-    row, grant = both
-    if row.status == "revoked" or grant.status == "revoked":
-        raise ConnectionRevoked(title_of(row.provider), row.revoked_at or grant.revoked_at)
-    if grant.status == "needs_reconnecting":
-        raise NeedsReconnecting(title_of(row.provider))
-    return row, grant
 
 
 async def open_tokens(session: AsyncSession, vault: Vault, org: OrgId, grant: OAuthGrantRow) -> TokenSet:
@@ -157,6 +91,7 @@ async def seal_tokens(
     provider = provider_of(grant.provider)
     grant.can_refresh = can_refresh(provider, tokens)
     grant.due_at = due_at(provider, tokens, now) if grant.can_refresh else None
+    grant.look_at = next_look(now) if provider is None or provider.introspection_url is not None else None
 
 
 async def tenant_of(session: AsyncSession, vault: Vault, org: OrgId, grant: OAuthGrantRow) -> str | None:
@@ -206,9 +141,18 @@ def warm_at(provider: Provider | None, refreshed_at: datetime) -> datetime | Non
     return None if warm is None else refreshed_at + timedelta(days=warm) * 0.8
 
 
+def next_look(now: datetime) -> datetime:
+    """When to ask whether a grant still lives, spread so that what was connected together is not asked about together."""
+    return now + LOOKED_AT_EVERY * (1 - 0.2 * random.random())  # noqa: S311 - spreads load, guards nothing
+
+
 def granted_now(known: Mapping[str, Any], requested: tuple[str, ...], tokens: TokenSet) -> tuple[str, ...]:
     """What is granted: what the provider says, else what was asked; and what it has no scope for, as agreed here."""
-    told = tokens.scopes if tokens.scopes is not None else requested
+    return granted_of(known, requested, tokens.scopes if tokens.scopes is not None else requested)
+
+
+def granted_of(known: Mapping[str, Any], requested: tuple[str, ...], told: tuple[str, ...]) -> tuple[str, ...]:
+    """What is granted where the provider says `told`: that, and what it has no scope for, as agreed here."""
     ours = tuple(name for name in requested if name in known and not known[name].sent)
     return tuple(dict.fromkeys((*told, *ours)))
 
@@ -221,4 +165,6 @@ def provider_of(provider: str) -> Provider | None:
 def title_of(provider: str) -> str:
     """What people call the provider."""
     known = provider_of(provider)
-    return provider if known is None else known.title
+    if known is None:
+        return "an MCP server" if provider.startswith("mcp_") else provider
+    return known.title

@@ -1,14 +1,17 @@
 """Performs what can be done with connected accounts."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-from integrations import _registering
+from integrations import _registering, stepping
 from integrations._calling import Calling
 from integrations._consenting import Consenting
 from integrations._late import Late
+from integrations._wanting import Wanting
 from integrations.actions import (
     BeginConnection,
+    BeginStepUp,
     DescribeConnections,
     DraftAtProvider,
     FinishConnection,
@@ -22,6 +25,7 @@ from integrations.actions import (
     TellProvider,
 )
 from integrations.broker.broker import Broker
+from integrations.broker.connectors import Connector
 from integrations.clients import Clients
 from integrations.endpoints import ProviderEndpoints
 from integrations.refreshing import Refreshing
@@ -37,6 +41,7 @@ from integrations.results import (
     RuleSet,
 )
 from integrations.revoking import Revoking, SyncedContent
+from integrations.stepping import Questions
 from joule.database.engine import Database, WriteSession
 from joule.kernel.action import Action
 from joule.kernel.clock import Clock
@@ -60,23 +65,37 @@ class IntegrationsHandler:
         refreshing: Refreshing,
         broker: Broker,
         synced: SyncedContent,
+        connectors: Mapping[str, Connector] = MappingProxyType({}),
+        questions: Questions,
         demo_host: str | None = None,
     ) -> None:
         self._admission = admission
-        self._vault, self._clock = vault, clock
+        self._database, self._vault, self._clock = database, vault, clock
+        self._questions = questions
         self._refreshing = refreshing
         late = Late(database=database, vault=vault, clock=clock)
         self._consenting = Consenting(
-            database=database, vault=vault, clock=clock, endpoints=endpoints, late=late, demo_host=demo_host
+            database=database,
+            vault=vault,
+            clock=clock,
+            endpoints=endpoints,
+            late=late,
+            wanting=Wanting(vault=vault, demo_host=demo_host),
+            questions=questions,
         )
-        self._revoking = Revoking(database=database, vault=vault, clock=clock, endpoints=endpoints, synced=synced)
-        self._calling = Calling(database=database, vault=vault, clock=clock, clients=clients, broker=broker)
+        self._revoking = Revoking(
+            database=database, vault=vault, clock=clock, endpoints=endpoints, synced=synced, waiting=questions
+        )
+        self._calling = Calling(
+            database=database, vault=vault, clock=clock, clients=clients, broker=broker, connectors=connectors
+        )
 
     def methods(self) -> Mapping[type[Action[Any]], Method]:
         return {
             SetProviderClient: self.set_provider_client,
             SetProviderRule: self.set_provider_rule,
             BeginConnection: self.begin_connection,
+            BeginStepUp: self.begin_step_up,
             FinishConnection: self.finish_connection,
             RevokeConnection: self.revoke_connection,
             TellProvider: self.tell_provider,
@@ -100,6 +119,13 @@ class IntegrationsHandler:
     async def begin_connection(self, permit: Permit, action: BeginConnection) -> ConsentPage:
         self._admission.admit(permit, action)
         return await self._consenting.begin(action, decision=permit.decision)
+
+    async def begin_step_up(self, permit: Permit, action: BeginStepUp) -> ConsentPage:
+        self._admission.admit(permit, action)
+        async with self._database.read(action.principal.org) as session:
+            lacking = await self._questions.lacking(session, action.principal.org, action.question)
+            wish = await stepping.wish(session, self._vault, action, lacking)
+        return await self._consenting.begin(wish, decision=permit.decision)
 
     async def finish_connection(self, permit: Permit, action: FinishConnection) -> Connected:
         self._admission.admit(permit, action)

@@ -13,6 +13,7 @@ from integrations import receipts
 from integrations._columns import ACCOUNT, CLIENT_ID
 from integrations._ends import ends_of
 from integrations.clients import row_of
+from integrations.mcp.sign_in import server_of
 from integrations.results import TokenEnd
 from integrations.tables import ConnectionRow, OAuthGrantRow, ProviderClientRow, ProviderRuleRow, RevocationRow
 from joule.kernel.errors import NotFound
@@ -78,6 +79,7 @@ class RuleView:
     provider: str
     allowed: bool
     scopes: tuple[str, ...] | None
+    members_to: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +93,9 @@ class ClientView:
 
 
 async def connections(session: AsyncSession, vault: Vault, org: OrgId) -> tuple[ConnectionView, ...]:
-    """Every connection there is or was, the newest first."""
-    return await _views(session, vault, org, await _rows(session, org))
+    """Every connection to one of the catalogue's providers there is or was, the newest first."""
+    rows = [(row, grant) for row, grant in await _rows(session, org) if server_of(row.provider) is None]
+    return await _views(session, vault, org, rows)
 
 
 async def connection(session: AsyncSession, vault: Vault, org: OrgId, connection: UUID) -> ConnectionView:
@@ -101,6 +104,12 @@ async def connection(session: AsyncSession, vault: Vault, org: OrgId, connection
     if not views:
         raise NotFound("connection")
     return views[0]
+
+
+async def of_provider(session: AsyncSession, vault: Vault, org: OrgId, provider: str) -> tuple[ConnectionView, ...]:
+    """Every connection to one provider, an MCP server too, the newest first."""
+    rows = [(row, grant) for row, grant in await _rows(session, org) if row.provider == provider]
+    return await _views(session, vault, org, rows)
 
 
 async def health(session: AsyncSession, org: OrgId) -> tuple[ConnectionHealth, ...]:
@@ -167,6 +176,16 @@ async def due_grants(session: AsyncSession, org: OrgId, *, now: datetime) -> tup
         col(OAuthGrantRow.status).in_(("active", "refresh_unknown")),
     )
     return tuple((await session.execute(query.order_by(col(OAuthGrantRow.due_at)).limit(200))).scalars())
+
+
+async def due_looks(session: AsyncSession, org: OrgId, *, now: datetime) -> tuple[UUID, ...]:
+    """Grants whose providers should be asked whether they still live."""
+    query = select(OAuthGrantRow.id).where(
+        col(OAuthGrantRow.org_id) == org,
+        col(OAuthGrantRow.look_at) <= now,
+        col(OAuthGrantRow.status).in_(("active", "refresh_unknown")),
+    )
+    return tuple((await session.execute(query.order_by(col(OAuthGrantRow.look_at)).limit(200))).scalars())
 
 
 async def due_revocations(session: AsyncSession, org: OrgId, *, now: datetime) -> tuple[UUID, ...]:
@@ -250,7 +269,10 @@ def _status(row: ConnectionRow, grant: OAuthGrantRow) -> str:
 
 def _rule(row: ProviderRuleRow) -> RuleView:
     return RuleView(
-        provider=row.provider, allowed=row.allowed, scopes=None if row.scopes is None else tuple(row.scopes)
+        provider=row.provider,
+        allowed=row.allowed,
+        scopes=None if row.scopes is None else tuple(row.scopes),
+        members_to=row.members_to,
     )
 
 

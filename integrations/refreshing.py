@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Literal
 from uuid import UUID
 
-from integrations import grants
+from integrations import glance, grants
 from integrations._ahead import put_off
 from integrations._late import Late
 from integrations.errors import (
@@ -92,14 +92,15 @@ class Refreshing:
         decision: DecisionId,
         epoch: int | None = None,
         stale: int | None = None,
+        held: Usable | None = None,
     ) -> Usable:
         """The connection with tokens good for a call now. Ask for it right before each call; keep it for none other.
 
         `epoch` is the one the call was checked under. `stale` is a generation the provider has just refused (401): it is
-        renewed whatever its dates say. Raises `ConnectionRevoked`, `NeedsReconnecting`, `ClientRefused`, `ProviderBusy`.
+        renewed whatever its dates say. `held` is what was read for this very call a moment ago. Raises `ConnectionRevoked`, `NeedsReconnecting`, `ClientRefused`, `ProviderBusy`.
         """
         for _ in range(3):
-            found = await self._look(org, connection)
+            found, held = held or await self._look(org, connection), None
             if epoch is not None and found.epoch != epoch:
                 raise Conflict("connection")
             if found.generation != stale and self._is_fresh(found):
@@ -147,8 +148,7 @@ class Refreshing:
         return until is None or self._clock.now() < until
 
     async def _look(self, org: OrgId, connection: UUID) -> Usable:
-        async with self._database.read(org) as session:
-            return await grants.usable(session, self._vault, org, connection)
+        return (await glance.look(self._database, self._vault, org, connection)).usable
 
     async def _refresh(self, org: OrgId, grant: UUID, seen: int, decision: DecisionId) -> None:
         turn = await self._wait_for_turn(org, grant, seen, decision)

@@ -6,6 +6,7 @@ refused at its next call. Then, for as long as it takes: the provider is told, t
 each is written down and signed. The second part can fail; the first then stands all the same.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -17,16 +18,19 @@ from sqlmodel import col, select
 from integrations import grants, receipts
 from integrations._columns import REVOKED_TOKENS, TENANT
 from integrations._ends import ends_of, is_settled, words_of
+from integrations._late import spared, would_end_others
 from integrations.actions import RevokeConnection, TellProvider
 from integrations.errors import ConnectionRevoked
 from integrations.grants import Endpoints
+from integrations.mcp import store
+from integrations.mcp.sign_in import server_of
 from integrations.oauth.wire import TokenSet
 from integrations.results import ProviderTold, Revoked, Synced
 from integrations.tables import ConnectionRow, OAuthGrantRow, RevocationRow
 from joule.database.engine import Database, WriteSession
 from joule.kernel.clock import Clock
 from joule.kernel.errors import Corrupt, JouleError, NotFound
-from joule.kernel.ids import DecisionId, OrgId, TaskId, new_id
+from joule.kernel.ids import DecisionId, OrgId, PersonId, TaskId, new_id
 from joule.vault.errors import Shredded
 from joule.vault.vault import Vault
 
@@ -48,15 +52,26 @@ class SyncedContent(Protocol):
         ...
 
 
+class Waiting(Protocol):
+    """Whoever has work wait for a permission of a connection."""
+
+    async def disconnected(
+        self, session: WriteSession, org: OrgId, connections: Collection[UUID], *, by: PersonId | None
+    ) -> None:
+        """Nobody can give it any more: that work is to go on and be told so. In the disconnection's own transaction."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Revoking:
-    """Ends connections here and at the provider."""
+    """Ends connections here and at the provider. `waiting` None: nothing ever waits."""
 
     database: Database
     vault: Vault
     clock: Clock
     endpoints: Endpoints
     synced: SyncedContent
+    waiting: Waiting | None = None
 
     async def revoke(
         self, session: WriteSession, action: RevokeConnection, *, decision: DecisionId, task: TaskId
@@ -83,6 +98,9 @@ class Revoking:
         revocation = None
         if len(ending) == len(rows) + 1:  # nobody is left who uses the consent
             revocation = await self._end_grant(session, grant, action, decision=decision, task=task)
+        if self.waiting is not None:
+            gone = [each.id for each in ending]
+            await self.waiting.disconnected(session, org, gone, by=action.principal.person)
         return Revoked(
             connection=row.id,
             grant=grant.id,
@@ -172,6 +190,8 @@ class Revoking:
             row.attempts, row.next_at, row.decision_id = row.attempts + 1, self.clock.now() + TURN, decision
             ring = await self.vault.keyring(session, org, _subject(revocation))
             tokens = TokenSet.from_plaintext(ring.open(row.tokens, row=row.id, field=REVOKED_TOKENS))
+            if row.cause != "person" and await would_end_others(session, org, row.provider):
+                return None, row.provider, None, spared(tokens)
             tenant = None if row.tenant is None else ring.open_text(row.tenant, row=row.id, field=TENANT)
             return tokens, row.provider, tenant, tuple(row.outcomes)
 
@@ -209,6 +229,9 @@ class Revoking:
                     await session.flush()
                     await self.vault.shred(session, org, _subject(revocation))
                     await receipts.issue(session, self.vault, row, told_in=task, now=now, decision=decision)
+                    server = server_of(row.provider)
+                    if server is not None:
+                        await store.clear(session, org, server)
                 row.decision_id = decision
             return ProviderTold(revocation=revocation, state=row.state, tokens=ends_of(row.outcomes))
 

@@ -1,8 +1,8 @@
-"""The rows of this room. Equal to migration 0009; a test compares them.
+"""The rows of this room. Equal to migrations 0009 and 0010; a test compares them.
 
 Sealed are: tokens (under the key `grant:<id>`, which revoking destroys, or `revocation:<id>`, which ends when the
 provider has been told), client ids and secrets, verifiers, hosts and account names (under the organisation's key).
-In clear stand ids, words from closed lists, scopes as the catalogue writes them, numbers, times and keyed hashes.
+MCP servers have their own, in `integrations.mcp.tables`. In clear stand ids, words from closed lists, scopes as the catalogue writes them, numbers, times and keyed hashes.
 """
 
 from datetime import datetime
@@ -41,11 +41,15 @@ class ProviderClientRow(SQLModel, table=True):
 
 
 class ProviderRuleRow(SQLModel, table=True):
-    """Whether the organisation lets a provider be used, and which of its scopes. `scopes` NULL: all of them."""
+    """Whether the organisation lets a provider be used, and which of its scopes. `scopes` NULL: all of them.
+
+    `members_to` is the gravest permission a member may add for a task of their own; NULL: none.
+    """
 
     __tablename__ = "provider_rule"
     __table_args__ = (
         id_words("provider_rule"),
+        CheckConstraint(one_of("members_to", "R1P", "R2", "R3"), name="provider_rule_members"),
         *scope_words("provider_rule", "scopes"),
         keeping(holds="workspace.setting", ends=Ends.WITH_OWNER, eraser="integrations.set_provider_rule"),
     )
@@ -54,6 +58,7 @@ class ProviderRuleRow(SQLModel, table=True):
     provider: str = Field(sa_type=Text, primary_key=True)
     allowed: bool
     scopes: list[str] | None = Field(sa_type=WORDS, default=None, nullable=True)
+    members_to: str | None = Field(sa_type=Text, default=None, nullable=True)
     set_by: UUID | None = Field(default=None, nullable=True)
     updated_at: datetime = time()
     decision_id: UUID
@@ -122,6 +127,7 @@ class OAuthGrantRow(SQLModel, table=True):
         CheckConstraint("problem ~ '^[a-z_.]{1,60}$'", name="oauth_grant_problem"),
         *scope_words("oauth_grant", "requested", "granted"),
         Index("oauth_grant_due", "org_id", "due_at", postgresql_where=sql("due_at IS NOT NULL")),
+        Index("oauth_grant_look", "org_id", "look_at", postgresql_where=sql("look_at IS NOT NULL")),
         keeping(holds="workspace.credential", ends=Ends.WITH_OWNER, eraser="integrations.revoke_connection"),
     )
 
@@ -144,6 +150,7 @@ class OAuthGrantRow(SQLModel, table=True):
     expires_at: datetime | None = time(optional=True)
     refresh_expires_at: datetime | None = time(optional=True)
     due_at: datetime | None = time(optional=True)
+    look_at: datetime | None = time(optional=True)
     refreshed_at: datetime = time()
     lease_owner: UUID | None = Field(default=None, nullable=True)
     lease_until: datetime | None = time(optional=True)
@@ -243,58 +250,25 @@ class ReceiptKeyRow(SQLModel, table=True):
     decision_id: UUID
 
 
-class McpServerRow(SQLModel, table=True):
-    """An MCP server that an admin added. `url_key` is a keyed hash of its address: each is added once."""
+class IssuerPinRow(SQLModel, table=True):
+    """What an issuer published about itself when it was first asked. `refused_at`: it has published something else since.
 
-    __tablename__ = "mcp_server"
-    __table_args__ = (
-        CheckConstraint("octet_length(url_key) = 32", name="mcp_server_url_key"),
-        UniqueConstraint("org_id", "url_key", name="mcp_server_one_each"),
-        keeping(holds="workspace.integration", ends=Ends.WITH_OWNER, eraser="integrations.remove_mcp_server"),
-    )
-
-    org_id: UUID = Field(primary_key=True)
-    id: UUID = Field(primary_key=True)
-    url: bytes = sealed()
-    url_key: bytes = Field(sa_type=BYTEA)
-    title: bytes = sealed()
-    added_by: UUID | None = Field(default=None, nullable=True)
-    created_at: datetime = time()
-    looked_at: datetime = time()
-    decision_id: UUID
-
-
-class McpToolRow(SQLModel, table=True):
-    """One tool of an MCP server. `pin` is the hash of all it says of itself; `changed_at`: it changed while it was on.
-
-    `reads_only` is the server's own word. A tool that is not `present` is kept, off, to be known again.
+    `issuer_key` is a keyed hash of the issuer, `found` what was accepted of it, sealed.
     """
 
-    __tablename__ = "mcp_tool"
+    __tablename__ = "issuer_pin"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["org_id", "server_id"], ["mcp_server.org_id", "mcp_server.id"], ondelete="CASCADE", name="mcp_tool_server"
-        ),
-        CheckConstraint("octet_length(pin) = 32", name="mcp_tool_pin"),
-        CheckConstraint("octet_length(name_key) = 32", name="mcp_tool_name_key"),
-        CheckConstraint(one_of("state", "off", "ask", "allow"), name="mcp_tool_state"),
-        CheckConstraint("state <> 'allow' OR reads_only", name="mcp_tool_allowed_only_reads"),
-        CheckConstraint("state = 'off' OR (present AND changed_at IS NULL)", name="mcp_tool_on_is_known"),
-        UniqueConstraint("org_id", "server_id", "name_key", name="mcp_tool_one_each"),
-        keeping(holds="workspace.integration", ends=Ends.WITH_OWNER, eraser="integrations.remove_mcp_server"),
+        id_words("issuer_pin"),
+        CheckConstraint("octet_length(issuer_key) = 32", name="issuer_pin_issuer_key"),
+        UniqueConstraint("org_id", "provider", "issuer_key", name="issuer_pin_one_each"),
+        keeping(holds="workspace.integration", ends=Ends.WITH_OWNER, eraser="integrations.accept_issuer"),
     )
 
     org_id: UUID = Field(primary_key=True)
     id: UUID = Field(primary_key=True)
-    server_id: UUID
-    name: bytes = sealed()
-    name_key: bytes = Field(sa_type=BYTEA)
-    about: bytes = sealed()
-    generation: int
-    pin: bytes = Field(sa_type=BYTEA)
-    state: str = Field(sa_type=Text)
-    reads_only: bool
-    present: bool
-    changed_at: datetime | None = time(optional=True)
-    set_by: UUID | None = Field(default=None, nullable=True)
+    provider: str = Field(sa_type=Text)
+    issuer_key: bytes = Field(sa_type=BYTEA)
+    found: bytes = sealed()
+    pinned_at: datetime = time()
+    refused_at: datetime | None = time(optional=True)
     decision_id: UUID

@@ -1,4 +1,5 @@
-"""Keeps connected accounts in order while workers live: renews what is due, and tells providers what was disconnected.
+"""Keeps connected accounts in order while workers live: renews what is due, looks at what can be looked at, and tells
+providers what was disconnected.
 
 Everything goes through the gate as an action of the system's own. Any number of workers may do this at once: a grant is
 renewed by whoever holds its lease, and a revocation belongs for two minutes to whoever took it.
@@ -16,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from integrations import queries
 from integrations.actions import RefreshGrant, TellProvider
+from integrations.care.actions import LookAtGrant
 from joule.database.engine import Database
 from joule.kernel.action import Action
 from joule.kernel.clock import Clock
@@ -36,6 +38,7 @@ class Kept:
 
     renewed: int = 0
     told: int = 0
+    looked: int = 0
 
 
 class Upkeep:
@@ -58,18 +61,21 @@ class Upkeep:
 
     async def run(self) -> Kept:
         """One round. What fails for one account keeps no other waiting."""
-        renewed = told = 0
+        renewed = told = looked = 0
         for org in await self._organisations():
             system = Principal(org=org, person=None, role=Role.SYSTEM, via=Via.SYSTEM)
             now = self._clock.now()
             async with self._database.read(org) as session:
                 revocations = await queries.due_revocations(session, org, now=now)
                 due = await queries.due_grants(session, org, now=now)
+                doubtful = await queries.due_looks(session, org, now=now)
             for revocation in revocations:
                 told += await self._tried(TellProvider(principal=system, revocation=revocation))
             for grant in due:
                 renewed += await self._tried(RefreshGrant(principal=system, grant=grant))
-        return Kept(renewed=renewed, told=told)
+            for grant in doubtful:
+                looked += await self._tried(LookAtGrant(principal=system, grant=grant))
+        return Kept(renewed=renewed, told=told, looked=looked)
 
     async def _tried(self, action: Action[Any]) -> int:
         try:

@@ -1,6 +1,7 @@
 """Puts the connected accounts together: the one network, the broker over it, and the services that share it."""
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,12 +11,17 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from integrations.broker.broker import Broker
+from integrations.broker.connectors import Connector, Installed, providers_of, told_of, version_of
 from integrations.broker.guard import Endpoint, Network
+from integrations.care.looking import Looking
+from integrations.catalogue.load import including
 from integrations.clients import Clients, read_file
 from integrations.demo import CLIENT_ID, CLIENT_SECRET, PROVIDER
 from integrations.endpoints import ProviderEndpoints, guarded
+from integrations.mcp.endpoints import McpEndpoints
 from integrations.oauth.secret import Secret
 from integrations.oauth.wire import ClientIdentity
+from integrations.pins import Pins
 from integrations.refreshing import Refreshing
 from integrations.results import Synced
 from joule.database.engine import Database, WriteSession
@@ -24,6 +30,8 @@ from joule.kernel.ids import OrgId
 from joule.kernel.settings import IntegrationSettings
 from joule.vault.vault import Vault
 from memory import sourced
+
+log = logging.getLogger("joule.integrations")
 
 
 class KeptInMemory:
@@ -47,9 +55,12 @@ class Accounts:
     refreshing: Refreshing
     broker: Broker
     synced: KeptInMemory
+    looking: Looking
+    connectors: Mapping[str, Connector]  # by provider
     demo_host: str | None
     network: Network
-    loopback: tuple[Endpoint, ...]  # where an MCP server on this machine may be
+    served: McpEndpoints
+    loopback: tuple[Endpoint, ...]  # where an MCP server on this machine, and its issuer, may be
 
 
 @asynccontextmanager
@@ -61,12 +72,25 @@ async def accounts(
     deployment = dict(read_file(settings.clients_file))
     if demo:
         deployment[PROVIDER] = ClientIdentity(client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET))
-    served = (("127.0.0.1", settings.mcp_port),) if settings.mcp_port else ()
-    network = Network(loopback=(*demo, *served))
+    loopback = tuple(("127.0.0.1", port) for port in (settings.mcp_port, settings.mcp_issuer_port) if port)
+    usable = _usable(settings)
+    network = Network(loopback=(*demo, *loopback))
     try:
         clients = Clients(vault=vault, deployment=MappingProxyType(deployment))
+        served = McpEndpoints(
+            vault=vault,
+            clients=clients,
+            network=network,
+            clock=clock,
+            deadline_seconds=settings.deadline_seconds,
+            loopback=loopback,
+        )
         endpoints = ProviderEndpoints(
-            clients=clients, http=guarded(network, deadline_seconds=settings.deadline_seconds), clock=clock
+            pins=Pins(database=database, vault=vault, clock=clock),
+            clients=clients,
+            http=guarded(network, deadline_seconds=settings.deadline_seconds),
+            clock=clock,
+            served=served,
         )
         refreshing = Refreshing(
             database=database,
@@ -76,15 +100,36 @@ async def accounts(
             deadline=timedelta(seconds=settings.deadline_seconds),
             lease=timedelta(seconds=settings.lease_seconds),
         )
-        yield Accounts(
-            clients=clients,
-            endpoints=endpoints,
-            refreshing=refreshing,
-            broker=Broker(network=network, keeper=refreshing, clock=clock),
-            synced=KeptInMemory(),
-            demo_host=f"127.0.0.1:{settings.demo_port}" if demo else None,
-            network=network,
-            loopback=served,
-        )
+        with including(providers_of(usable), version=version_of(usable)):
+            yield Accounts(
+                clients=clients,
+                endpoints=endpoints,
+                refreshing=refreshing,
+                broker=Broker(network=network, keeper=refreshing, clock=clock),
+                synced=KeptInMemory(),
+                connectors={each.name: each.connector for each in usable if each.connector is not None},
+                looking=Looking(
+                    database=database, vault=vault, clock=clock, endpoints=endpoints, refreshing=refreshing
+                ),
+                demo_host=f"127.0.0.1:{settings.demo_port}" if demo else None,
+                network=network,
+                served=served,
+                loopback=loopback,
+            )
     finally:
         await network.close()
+
+
+def names_of(settings: IntegrationSettings) -> tuple[str, ...]:
+    """The connectors the operator enabled."""
+    return tuple(dict.fromkeys(filter(None, (each.strip() for each in settings.connectors.split(",")))))
+
+
+def _usable(settings: IntegrationSettings) -> tuple[Installed, ...]:
+    """The enabled connectors that can be used; of the others the log says why not."""
+    enabled = names_of(settings)
+    found = told_of(enabled) if enabled else ()
+    for each in found:
+        if each.name in enabled and each.problem:
+            log.warning("the connector %s is not used: %s", each.name, each.problem)
+    return tuple(each for each in found if each.connector is not None)

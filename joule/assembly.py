@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from integrations.care.handler import CareHandler
 from integrations.handler import IntegrationsHandler
 from integrations.mcp.handler import McpHandler
+from integrations.revoking import Revoking
 from integrations.upkeep import Upkeep as AccountUpkeep
 from joule._accounts import accounts
 from joule.database.age import check_schema
@@ -43,6 +45,7 @@ from joule.privacy.upkeep import Upkeep
 from joule.replay.handler import ReplayHandler
 from joule.tasks.dispatch import Queue, forget_jobs
 from joule.tasks.handler import TasksHandler
+from joule.tasks.lacking import WaitingTasks
 from joule.tasks.lapsed import resume_lapsed
 from joule.vault.configured import wrapper_of
 from joule.vault.vault import Vault
@@ -147,6 +150,7 @@ async def open_house(
             accounts(settings.integrations, database=database, vault=vault, clock=now)
         )
         permits = Permits(clock=now)
+        waiting = WaitingTasks(vault=vault, clock=now, dispatcher=Queue())
         handlers: list[Handler] = [
             MemoryHandler(
                 admission=permits,
@@ -194,15 +198,28 @@ async def open_house(
                 endpoints=connected.endpoints,
                 refreshing=connected.refreshing,
                 broker=connected.broker,
+                connectors=connected.connectors,
                 synced=connected.synced,
+                questions=waiting,
                 demo_host=connected.demo_host,
             ),
+            CareHandler(admission=permits, vault=vault, clock=now, looking=connected.looking),
             McpHandler(
                 admission=permits,
                 database=database,
                 vault=vault,
                 clock=now,
                 network=connected.network,
+                refreshing=connected.refreshing,
+                endpoints=connected.served,
+                revoking=Revoking(
+                    database=database,
+                    vault=vault,
+                    clock=now,
+                    endpoints=connected.endpoints,
+                    synced=connected.synced,
+                    waiting=waiting,
+                ),
                 loopback=connected.loopback,
             ),
             *more,

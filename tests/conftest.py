@@ -13,11 +13,21 @@ from joule.kernel.settings import DatabaseSettings, Settings, VaultSettings
 from joule.vault.local_key_file import LocalKeyFile
 from joule.vault.vault import Vault
 from tests.support.clock import StoppedClock
+from tests.support.listening import listening
 from tests.support.postgres import TestServer, running_test_server
 
 # A shared machine is slow at times; what is claimed is never how long an example takes.
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
+
+
+@pytest.fixture(autouse=True)
+def no_token_is_logged(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails whatever test has a token logged, by us or by a library."""
+    with listening() as heard:
+        yield
+    if request.node.get_closest_marker("logs_tokens") is None:
+        assert heard.by == []
 
 
 @pytest.fixture(scope="session")

@@ -99,12 +99,14 @@ async def _exchange(
     sent = {"Accept": "application/json", **request.headers, **headers, **attached}
     if content is not None:
         sent["Content-Type"] = "application/json"
-    async with (
-        network.client(hosts, name=provider.title) as client,
-        client.stream(request.method, request.url, headers=sent, content=content) as response,
-    ):
+    asked = httpx2.Request(request.method, request.url, headers=sent, content=content)
+    # Straight onto the transport: a client would be made for nothing but its cookies and redirects, which there are none of.
+    response = await network.transport(hosts, name=provider.title).handle_async_request(asked)
+    try:
         raw = b"".join([part async for part in response.aiter_raw()])
-        status, told = response.status_code, response.headers
+    finally:
+        await response.aclose()
+    status, told = response.status_code, response.headers
     value, readable = _read(raw)
     return Came(
         status=status,

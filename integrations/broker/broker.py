@@ -80,15 +80,20 @@ class Broker:
         *,
         decision: DecisionId,
         connector: Connector | None = None,
+        held: Usable | None = None,
     ) -> Reply:
         """What the provider answers, projected and labelled. `connector`: whose code performs it, where it needs any.
+
+        `held` is the connection as the caller has read it for this call a moment ago: its first request trusts that.
 
         Raises `ArgumentsRefused`, `HostRefused`, `ScopeMissing`, `ReadOnlyConnection`, `OperationUnknown` or
         `Misconfigured` before anything is sent; whatever the keeper of tokens raises; `ProviderBusy`,
         `NeedsReconnecting`, `ScopeMissing`, `ProviderRefused`, `AnswerRefused`; and `OutcomeUnknown` when a call that
         must not be repeated may have been performed.
         """
-        found = await self._keeper.usable(account.org, account.connection, decision=decision, epoch=account.epoch)
+        found = await self._keeper.usable(
+            account.org, account.connection, decision=decision, epoch=account.epoch, held=held
+        )
         _check(account, provider, operation, found)
         given = checked(operation, arguments)
         sending = Sending(
@@ -105,7 +110,7 @@ class Broker:
                     headers=headers_of(operation, decision, part),
                     extra=extra_of(account, provider),
                 ),
-                found,
+                found if part == 0 else None,
             ),
         )
         value = await (connector or Declared(provider)).perform(operation, given, sending)
@@ -121,7 +126,7 @@ class Broker:
     async def close(self) -> None:
         await self._network.close()
 
-    async def _answered(self, one: Call, found: Usable) -> Came:
+    async def _answered(self, one: Call, found: Usable | None) -> Came:
         course = _Course()
         try:
             return await self._tried(one, found, course)
@@ -130,9 +135,10 @@ class Broker:
                 raise OutcomeUnknown(one.words) from None
             raise
 
-    async def _tried(self, one: Call, found: Usable, course: _Course) -> Came:
+    async def _tried(self, one: Call, found: Usable | None, course: _Course) -> Came:
         while True:
-            await self._turn(one, course)
+            if await self._turn(one, course) or found is None:
+                found = await self._again(one)
             outcome = await send(
                 self._network,
                 one.provider,
@@ -151,7 +157,7 @@ class Broker:
                 found = await self._again(one, stale=found.generation)
             elif meaning == "busy" and course.tries < TRIES and one.may_repeat(outcome):
                 await self._rest(one, course, outcome)
-                found = await self._again(one)
+                found = None  # anew before each try, so that a revoke in between is seen
             else:
                 self._end(one, outcome, meaning or "refused")
 
@@ -162,13 +168,15 @@ class Broker:
             account.org, account.connection, decision=one.decision, epoch=account.epoch, stale=stale
         )
 
-    async def _turn(self, one: Call, course: _Course) -> None:
-        """Wait until this connection may be asked again. Raises `ProviderBusy` when that takes too long."""
+    async def _turn(self, one: Call, course: _Course) -> bool:
+        """Wait until this connection may be asked again; whether that took any time. Raises `ProviderBusy` for too long."""
+        waited = False
         while (wait := self._pace.take(one.account.connection, one.operation.id, one.operation.rate)) > 0:
             if course.waited + wait > PATIENCE:
                 raise ProviderBusy(one.provider.title, reason="rate_limit", retry_after=wait)
-            course.waited += wait
+            course.waited, waited = course.waited + wait, True
             await self._pause(wait)
+        return waited
 
     async def _rest(self, one: Call, course: _Course, outcome: Came | Failed) -> None:
         """Wait before another try: as long as the provider said, else a random while that doubles."""

@@ -24,8 +24,11 @@ class Keeper(Protocol):
         decision: DecisionId,
         epoch: int | None = None,
         stale: int | None = None,
+        held: Usable | None = None,
     ) -> Usable:
         """The connection with a token good for one call now. `stale` is a generation the provider has just refused.
+
+        `held` is the connection as it was read for this very call a moment ago.
 
         Raises `ConnectionRevoked`, `NeedsReconnecting`, `ClientRefused` or `ProviderBusy` when there is none to be had.
         """

@@ -5,12 +5,15 @@ and one that cannot be loaded is told with its reason. Whatever it sends goes th
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol
 
-from integrations.catalogue.model import Operation, Provider
+from integrations.catalogue._checking import check
+from integrations.catalogue.load import shipped
+from integrations.catalogue.model import Operation, Provider, frozen
 from integrations.catalogue.render import OutgoingRequest, render
+from joule.kernel.errors import JouleError
 
 GROUP = "joule.connectors"
 
@@ -80,6 +83,43 @@ def installed(*, enabled: Collection[str] = (), found: Iterable[EntryPoint] | No
     points = sorted(entry_points(group=GROUP) if found is None else found, key=lambda each: each.name)
     names = [each.name for each in points]
     return tuple(_read(each, enabled=each.name in enabled, twice=names.count(each.name) > 1) for each in points)
+
+
+def told_of(enabled: Collection[str], *, found: Iterable[EntryPoint] | None = None) -> tuple[Installed, ...]:
+    """As `installed`, with those that were enabled and cannot be used saying why, also when they are not there at all."""
+    there = [_shelved(each) for each in installed(enabled=enabled, found=found)]
+    missing = sorted(set(enabled) - {each.name for each in there})
+    absent = "no package brings it: install one, or take it out of JOULE_INTEGRATIONS_CONNECTORS"
+    return (*there, *(Installed(name=each, package="", version="", connector=None, problem=absent) for each in missing))
+
+
+def providers_of(usable: Iterable[Installed]) -> tuple[Provider, ...]:
+    """What the enabled connectors add to the catalogue."""
+    return tuple(
+        replace(each.connector.provider, operations=frozen(dict(each.connector.operations())))
+        for each in usable
+        if each.connector is not None
+    )
+
+
+def version_of(usable: Iterable[Installed]) -> str:
+    """Which connectors in which versions."""
+    return " ".join(f"{each.name}={each.package}-{each.version}" for each in usable if each.connector is not None)
+
+
+def _shelved(one: Installed) -> Installed:
+    """The same, switched off when its provider would not pass as a file of the catalogue, or takes the name of one."""
+    if one.connector is None:
+        return one
+    try:
+        (provider,) = providers_of([one])
+        check(provider)
+    except Exception as wrong:  # noqa: BLE001 - somebody else's code may raise anything
+        problem = str(wrong) if isinstance(wrong, JouleError) else f"its operations fail: {type(wrong).__name__}"
+        return replace(one, connector=None, enabled=False, problem=problem)
+    if one.name in shipped().providers:
+        return replace(one, connector=None, enabled=False, problem="Joule has a provider of this name: it keeps it")
+    return one
 
 
 def _read(point: EntryPoint, *, enabled: bool, twice: bool) -> Installed:

@@ -6,7 +6,8 @@ several share (`like: _google`). Nothing that fails a check is ever in the catal
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -66,8 +67,43 @@ class Catalogue:
         return tuple(one for one in self.providers.values() if one.family == name)
 
 
-@cache
 def catalogue() -> Catalogue:
+    """The catalogue of this process: what came with this version of Joule, and what `including` has added."""
+    return _opened[-1] if _opened else shipped()
+
+
+_opened: list[Catalogue] = []  # those of `including`, the innermost last
+
+
+@contextmanager
+def including(providers: Iterable[Provider], *, version: str) -> Iterator[None]:
+    """Have the whole process know more providers for a while: those of connectors its operator enabled.
+
+    `version` says which, for what is recorded beside a consent. Raises `BadCatalogue` for a name that is taken.
+    """
+    more, ours = {each.id: each for each in providers}, shipped()
+    taken = sorted(set(more) & set(ours.providers))
+    if taken:
+        raise BadCatalogue(taken[0], "a provider of this name is there already")
+    if not more:
+        yield
+        return
+    named = hashlib.sha256(f"{ours.version}\x00{version}".encode()).hexdigest()[:16]
+    whole = Catalogue(providers=frozen({**ours.providers, **more}), version=named)
+    _opened.append(whole)
+    try:
+        yield
+    finally:
+        _opened.remove(whole)
+
+
+def provider_from(name: str, text: str) -> Provider:
+    """One provider from a file like those of the catalogue: for connectors. Raises `BadCatalogue`."""
+    return build({f"{name}.yaml": text}).providers[name]
+
+
+@cache
+def shipped() -> Catalogue:
     """The catalogue that came with this version of Joule. Read at the first call, then always the same object."""
     folder = files(SHELF).joinpath("providers")
     texts = {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".yaml")}

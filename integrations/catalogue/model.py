@@ -84,6 +84,7 @@ class Revocation:
     auth: Literal["client", "bearer", "none"] = "client"
     kills: str = ""
     note: str = ""
+    whole: bool = False  # ending one token ends all that this app and person have there, other grants too
 
     @property
     def possible(self) -> bool:

@@ -39,7 +39,7 @@ def build_app(
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=sorted(LOOPBACK), www_redirect=False)],
     )
-    app.state.consents, app.state.customers = consents, customers
+    app.state.consents, app.state.customers, app.state.authorizing = consents, customers, authorizing
     return app
 
 

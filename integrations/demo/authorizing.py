@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from integrations.demo import CALLBACK, CLIENT_ID, CLIENT_SECRET, pages
+from integrations.demo import ACCOUNT, CALLBACK, CLIENT_ID, CLIENT_SECRET, pages
 from integrations.demo.consents import SCOPES, Consents, Issued, Refused
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost"})
@@ -31,6 +31,7 @@ class Authorizing:
 
     def __init__(self, *, consents: Consents, redirects: tuple[str, ...] = ()) -> None:
         self._consents, self._redirects = consents, frozenset(redirects)
+        self.account = ACCOUNT
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -90,10 +91,10 @@ class Authorizing:
             if not _VERIFIER.fullmatch(verifier):
                 raise Refused("invalid_request")
             code, redirect = _one(form, "code"), _one(form, "redirect_uri")
-            return _told(self._consents.exchange(code=code, verifier=verifier, redirect_uri=redirect))
+            return _told(self._consents.exchange(code=code, verifier=verifier, redirect_uri=redirect), self.account)
         if kind == "refresh_token":
             scopes = tuple(_one(form, "scope").split()) if "scope" in form else None
-            return _told(self._consents.renew(_one(form, "refresh_token"), scopes))
+            return _told(self._consents.renew(_one(form, "refresh_token"), scopes), self.account)
         raise Refused("unsupported_grant_type")
 
     def _revoke(self, form: Form) -> Mapping[str, object]:
@@ -171,11 +172,12 @@ def _one(form: Form, name: str) -> str:
     return values[0]
 
 
-def _told(issued: Issued) -> dict[str, object]:
+def _told(issued: Issued, account: str) -> dict[str, object]:
     return {
         "access_token": issued.access,
         "token_type": "Bearer",
         "expires_in": issued.seconds,
         "refresh_token": issued.refresh,
         "scope": " ".join(issued.scopes),
+        "account_name": account,
     }

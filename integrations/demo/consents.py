@@ -139,6 +139,11 @@ class Consents:
         consent, until = self._access.get(_hash(access), (None, self._now()))
         return consent if consent is not None and consent.alive and until > self._now() else None
 
+    @property
+    def given(self) -> tuple[Consent, ...]:
+        """Every consent there was, in the order of their refresh tokens."""
+        return tuple({each.id: each for each in self._refresh.values()}.values())
+
     def introspected(self, token: str) -> dict[str, object]:
         """RFC 7662: what is known of a token, `active` False for all that do not work."""
         consent, until = self._access.get(_hash(token), (None, None))

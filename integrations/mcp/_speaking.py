@@ -1,11 +1,12 @@
 """Speaks MCP with one server. The only module that knows the MCP library; loaded by who needs it.
 
-No credential is ever sent. Every question opens a session and ends it; nothing a server sends unasked is taken. What the
+A token is put on a request to the very address it was asked for, by the transport: the library never has it. Every question opens a session and ends it; nothing a server sends unasked is taken. What the
 library says of a failure may hold a server's words, so it is dropped: errors here are our own.
 """
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -17,24 +18,32 @@ from mcp.client.streamable_http import streamable_http_client
 from integrations.broker.addresses import Hosts
 from integrations.broker.guard import Limits, Network
 from integrations.mcp.addresses import Address
+from integrations.mcp.authorizing import Challenge
 from integrations.mcp.errors import McpListRefused, McpNotAnswering
-from integrations.mcp.line import LONGEST_ANSWER, Said, WantsToken
+from integrations.mcp.line import LONGEST_ANSWER, Said, WantsScopes, WantsToken
 from integrations.mcp.listed import MOST_TOOLS, ListedTool, canonical
+from integrations.mcp.sign_in import scopes_in
+from integrations.oauth.secret import Secret
 from joule.kernel.errors import JouleError
 
 T = TypeVar("T")
 Question = Callable[[Client], Awaitable[T]]
 
 MOST_PAGES = 20
+LONGEST_CHALLENGE = 4_000
+_METADATA = re.compile(r'\bresource_metadata="([^"]{1,500})"')
+_SCOPE = re.compile(r'\bscope="([^"]{1,2000})"')
 _ABOUT = types.Implementation(name="Joule", version="1")
 
 
-async def asked(server: Address, question: Question[T], *, network: Network, limits: Limits) -> T:
-    """The answer, within `limits`. Raises `WantsToken`, `McpNotAnswering`, or an error of ours from inside."""
+async def asked(
+    server: Address, question: Question[T], *, network: Network, limits: Limits, token: Secret | None = None
+) -> T:
+    """The answer, within `limits`. Raises `WantsToken`, `WantsScopes`, `McpNotAnswering`, or an error of ours from inside."""
     for name in ("mcp", "client"):  # the library logs addresses, and what it could not read
         logging.getLogger(name).setLevel(logging.CRITICAL)
     hosts = Hosts(exact=frozenset({server.host}), loopback=server.is_loopback)
-    guarded = _Noticing(network.transport(hosts, name=server.title, limits=limits))
+    guarded = _Noticing(network.transport(hosts, name=server.title, limits=limits), at=server.url, token=token)
     try:
         async with (
             asyncio.timeout(limits.seconds),
@@ -85,10 +94,10 @@ def calling(title: str, name: str, pin: bytes, arguments: dict[str, Any]) -> Que
 
 
 class _Noticing(httpx2.AsyncBaseTransport):
-    """Remembers why the guard refused: the library would tell it otherwise, or not at all."""
+    """Says who asks, and remembers why the guard or the server refused: the library would tell it otherwise, or not at all."""
 
-    def __init__(self, under: httpx2.AsyncBaseTransport) -> None:
-        self._under = under
+    def __init__(self, under: httpx2.AsyncBaseTransport, *, at: str, token: Secret | None) -> None:
+        self._under, self._at, self._token = under, httpx2.URL(at), token
         self.problem: Exception | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -96,13 +105,17 @@ class _Noticing(httpx2.AsyncBaseTransport):
             return httpx2.Response(405, request=request)
         if request.method != "POST" and self.problem is not None:
             return httpx2.Response(405, request=request)
+        if self._token is not None:
+            if request.url != self._at:  # the library has no business elsewhere; a token has none at all
+                raise httpx2.ConnectError("refused")
+            request.headers["authorization"] = f"Bearer {self._token.reveal()}"
         try:
             answer = await self._under.handle_async_request(request)
         except JouleError as refused:
             self.problem = self.problem or refused
             raise httpx2.ConnectError("refused") from None
         if answer.status_code in {401, 403}:
-            self.problem = self.problem or WantsToken()
+            self.problem = self.problem or _wanted(answer)
         if isinstance(answer.stream, httpx2.AsyncByteStream):
             answer.stream = _NoticingBody(answer.stream, self)
         return answer
@@ -124,6 +137,16 @@ class _NoticingBody(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._under.aclose()
+
+
+def _wanted(answer: httpx2.Response) -> Exception:
+    """What a server that takes nobody, or not for this, says it wants instead."""
+    said = answer.headers.get("www-authenticate", "")[:LONGEST_CHALLENGE]
+    scopes = scopes_in((_SCOPE.search(said) or ("", ""))[1].split())
+    if answer.status_code == 403:
+        return WantsScopes(scopes if "insufficient_scope" in said else ())
+    found = _METADATA.search(said)
+    return WantsToken(Challenge(metadata_url=None if found is None else found[1], scopes=scopes))
 
 
 def _ours(failed: BaseException) -> Exception | None:

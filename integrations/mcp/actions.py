@@ -11,6 +11,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from integrations.mcp.results import McpAnswer, McpOffer, McpServerRemoved, McpToolSet, McpToolsSeen
+from integrations.results import ClientSet
 from joule.kernel.action import Action, Effect
 from joule.kernel.label import Purpose
 
@@ -20,7 +21,10 @@ STATES = (OFF, ASK, ALLOW)
 
 @dataclass(frozen=True, kw_only=True)
 class AddMcpServer(Action[McpToolsSeen]):
-    """Add a server by its address. Its tools arrive switched off. `open_confirmed`: it may answer anybody."""
+    """Add a server by its address. Its tools arrive switched off; those of one that wants to be signed in to, after that.
+
+    `open_confirmed`: it may answer anybody.
+    """
 
     name: ClassVar[str] = "integrations.add_mcp_server"
     effect: ClassVar[Effect] = Effect.SEND
@@ -44,6 +48,18 @@ class RefreshMcpTools(Action[McpToolsSeen]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RegisterMcpClient(Action[ClientSet]):
+    """Have the issuer of a server make Joule one of its clients (RFC 7591), where it takes anybody."""
+
+    name: ClassVar[str] = "integrations.register_mcp_client"
+    effect: ClassVar[Effect] = Effect.SEND
+    purpose: ClassVar[Purpose] = Purpose.SECURITY
+
+    server: UUID
+    redirect_uri: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SetMcpTool(Action[McpToolSet]):
     """Switch a tool `off`, on for calls a person agrees to (`ask`), or on without asking (`allow`: only what reads).
 
@@ -62,7 +78,7 @@ class SetMcpTool(Action[McpToolSet]):
 
 @dataclass(frozen=True, kw_only=True)
 class RemoveMcpServer(Action[McpServerRemoved]):
-    """Forget a server and its tools: the next call is refused."""
+    """Forget a server and its tools: the next call is refused. Who is signed in to it is signed out."""
 
     name: ClassVar[str] = "integrations.remove_mcp_server"
     effect: ClassVar[Effect] = Effect.ACCESS

@@ -3,7 +3,8 @@
 JouleError
 ├── McpNotAnswering        transient: no proper answer this time
 ├── McpAddressRefused      an address that may not be added
-├── McpNeedsAuthorization  it wants to be signed in to, which this release does not do
+├── McpNeedsAuthorization  it wants to be signed in to, and nobody is
+├── McpNoRegistration      its issuer makes no clients by itself
 ├── McpOpenServer          it asks nobody who they are, and no admin has said that this is as it should be
 ├── McpListRefused         what it says of its tools cannot be used
 ├── McpToolOff             the tool is switched off, or gone
@@ -41,14 +42,27 @@ class McpAddressRefused(Invalid):
 
 
 class McpNeedsAuthorization(Invalid):
-    """The server takes nobody without a token. What it publishes about that was read and agrees with its address."""
+    """The server takes nobody without a token, and there is none, or none any more that it takes."""
 
     code = "integrations.mcp_needs_authorization"
 
     def __init__(self, server: str) -> None:
         super().__init__(
-            f"{server} asks to be signed in to, which Joule cannot do for MCP servers yet",
-            advice="Only servers that ask for no sign-in can be added. Nothing was sent but the question.",
+            f"{server} has to be signed in to",
+            advice="An owner or admin can sign in to it under Integrations, MCP servers.",
+        )
+        self.server = server
+
+
+class McpNoRegistration(Invalid):
+    """The issuer registers no clients by itself: an admin has to, and to enter what they get."""
+
+    code = "integrations.mcp_no_registration"
+
+    def __init__(self, server: str) -> None:
+        super().__init__(
+            f"whoever signs people in to {server} does not know Joule yet, and registers nobody by itself",
+            advice="Register Joule there with the redirect address shown here, and enter the client id it gives you.",
         )
         self.server = server
 

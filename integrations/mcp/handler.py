@@ -4,6 +4,8 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from integrations._registering import keep_client
+from integrations.actions import RevokeConnection
 from integrations.broker.guard import Endpoint, Network
 from integrations.errors import ArgumentsRefused
 from integrations.mcp import store
@@ -17,14 +19,23 @@ from integrations.mcp.actions import (
     McpCall,
     ReadWithMcpTool,
     RefreshMcpTools,
+    RegisterMcpClient,
     RemoveMcpServer,
     SetMcpTool,
 )
 from integrations.mcp.addresses import address
 from integrations.mcp.authorizing import Authorizing
-from integrations.mcp.errors import McpNeedsAuthorization, McpOpenServer, McpToolChanged, McpToolOff
-from integrations.mcp.line import Line, WantsToken
-from integrations.mcp.listed import canonical
+from integrations.mcp.endpoints import McpEndpoints
+from integrations.mcp.errors import (
+    McpNeedsAuthorization,
+    McpNoRegistration,
+    McpNotAnswering,
+    McpOpenServer,
+    McpToolChanged,
+    McpToolOff,
+)
+from integrations.mcp.line import Line, WantsScopes, WantsToken
+from integrations.mcp.listed import ListedTool, canonical
 from integrations.mcp.results import (
     McpAnswer,
     McpOffer,
@@ -33,6 +44,13 @@ from integrations.mcp.results import (
     McpToolsSeen,
     OfferedMcpTool,
 )
+from integrations.mcp.sign_in import SignIn, as_provider, provider_id
+from integrations.mcp.signed_in import SignedIn, living
+from integrations.oauth.registering import registered
+from integrations.pending import checked_redirect
+from integrations.refreshing import Refreshing
+from integrations.results import ClientSet
+from integrations.revoking import Revoking
 from joule.database.engine import Database, WriteSession
 from joule.kernel.action import Action
 from joule.kernel.clock import Clock
@@ -57,17 +75,22 @@ class McpHandler:
         vault: Vault,
         clock: Clock,
         network: Network,
+        refreshing: Refreshing,
+        endpoints: McpEndpoints,
+        revoking: Revoking,
         loopback: Collection[Endpoint] = (),
     ) -> None:
         self._admission, self._database, self._vault, self._clock = admission, database, vault, clock
         self._loopback = frozenset(loopback)
-        self._line = Line(network=network)
+        self._line, self._endpoints, self._revoking = Line(network=network), endpoints, revoking
+        self._signed_in = SignedIn(database=database, clock=clock, refreshing=refreshing)
         self._authorizing = Authorizing(network=network, clock=clock, loopback=self._loopback)
 
     def methods(self) -> Mapping[type[Action[Any]], Method]:
         return {
             AddMcpServer: self.add_mcp_server,
             RefreshMcpTools: self.refresh_mcp_tools,
+            RegisterMcpClient: self.register_mcp_client,
             SetMcpTool: self.set_mcp_tool,
             RemoveMcpServer: self.remove_mcp_server,
             DescribeMcpTools: self.describe_mcp_tools,
@@ -83,33 +106,68 @@ class McpHandler:
                 "the server needs a short name", advice=f"Give it a name of up to {LONGEST_TITLE} characters."
             )
         where = address(action.url, title=title, loopback=self._loopback)
+        sign_in: SignIn | None = None
+        listed: tuple[ListedTool, ...] = ()
         try:
             listed = await self._line.tools(where)
-        except WantsToken:
-            await self._authorizing.published(where)
-            raise McpNeedsAuthorization(title) from None
-        if not action.open_confirmed:
-            raise McpOpenServer(title)
+            if not action.open_confirmed:
+                raise McpOpenServer(title)
+        except WantsToken as wanted:
+            sign_in = await self._authorizing.published(where, wanted.challenge)
+        except WantsScopes:
+            raise McpNotAnswering(title, reason="it lets nobody in") from None
         async with self._database.write(org) as session:
             ring = await self._vault.keyring(session, org)
-            now, by = self._clock.now(), action.principal.person
-            made = await store.add(session, ring, url=where.url, title=title, by=by, now=now, decision=permit.decision)
-            await store.take(session, ring, made, listed, now=now, decision=permit.decision)
-        return McpToolsSeen(server=made, tools=len(listed), changed=0, gone=0)
+            now, decision = self._clock.now(), permit.decision
+            by = action.principal.person
+            made = await store.add(
+                session, ring, url=where.url, title=title, by=by, now=now, decision=decision, sign_in=sign_in
+            )
+            await store.take(session, ring, made, listed, now=now, decision=decision)
+        return McpToolsSeen(server=made, tools=len(listed), changed=0, gone=0, needs_sign_in=sign_in is not None)
 
     async def refresh_mcp_tools(self, permit: Permit, action: RefreshMcpTools) -> McpToolsSeen:
         self._admission.admit(permit, action)
         org = action.principal.org
         async with self._database.read(org) as session:
             known = await store.server(session, await self._vault.keyring(session, org), action.server)
+        where = address(known.url, title=known.title, loopback=self._loopback)
         try:
-            listed = await self._line.tools(address(known.url, title=known.title, loopback=self._loopback))
-        except WantsToken:
-            raise McpNeedsAuthorization(known.title) from None
+            listed = await self._signed_in.asked(
+                org, known, lambda token: self._line.tools(where, token=token), decision=permit.decision
+            )
+        except WantsToken as wanted:  # it asked for none when it was added
+            new_sign_in = await self._authorizing.published(where, wanted.challenge)
+            async with self._database.write(org) as session:
+                ring = await self._vault.keyring(session, org)
+                await store.wants(session, ring, known.server, new_sign_in, decision=permit.decision)
+            return McpToolsSeen(server=known.server, tools=0, changed=0, gone=0, needs_sign_in=True)
         async with self._database.write(org) as session:
             ring = await self._vault.keyring(session, org)
             new = await store.take(session, ring, known.server, listed, now=self._clock.now(), decision=permit.decision)
         return McpToolsSeen(server=known.server, tools=len(listed), changed=new.changed, gone=new.gone)
+
+    async def register_mcp_client(self, permit: Permit, action: RegisterMcpClient) -> ClientSet:
+        self._admission.admit(permit, action)
+        org, name = action.principal.org, provider_id(action.server)
+        async with self._database.read(org) as session:
+            known = await store.server(session, await self._vault.keyring(session, org), action.server)
+        if known.sign_in is None or known.sign_in.metadata.registration_endpoint is None:
+            raise McpNoRegistration(known.title)
+        where = address(known.url, title=known.title, loopback=self._loopback)
+        issuer = known.sign_in.metadata.issuer
+        made = await registered(
+            as_provider(name, where, issuer=issuer),
+            known.sign_in.metadata,
+            redirect_uri=checked_redirect(action.redirect_uri, name),
+            http=self._endpoints.http(issuer, known.title),
+            clock=self._clock,
+        )
+        async with self._database.write(org) as session:
+            ring = await self._vault.keyring(session, org)
+            return await keep_client(
+                session, ring, name, made, by=action.principal.person, decision=permit.decision, now=self._clock.now()
+            )
 
     async def set_mcp_tool(self, permit: Permit, action: SetMcpTool, session: WriteSession) -> McpToolSet:
         self._admission.admit(permit, action)
@@ -133,7 +191,11 @@ class McpHandler:
         self, permit: Permit, action: RemoveMcpServer, session: WriteSession
     ) -> McpServerRemoved:
         self._admission.admit(permit, action)
-        await store.forget(session, action.principal.org, action.server)
+        org, decision = action.principal.org, permit.decision
+        for each in await living(session, org, action.server):
+            ending = RevokeConnection(principal=action.principal, connection=each.id)
+            await self._revoking.revoke(session, ending, decision=decision, task=permit.task)
+        await store.forget(session, org, action.server, now=self._clock.now(), decision=decision)
         return McpServerRemoved(server=action.server)
 
     async def describe_mcp_tools(self, permit: Permit, action: DescribeMcpTools) -> McpOffer:
@@ -183,9 +245,15 @@ class McpHandler:
         if (known.state == ALLOW) is not isinstance(action, ReadWithMcpTool) or known.pin.hex() != action.pin:
             raise McpToolOff()
         where = address(server.url, title=server.title, loopback=self._loopback)
+        given = _object(action.inputs)
         try:
-            said = await self._line.call(where, known.listed.name, known.pin, _object(action.inputs))
-        except WantsToken:
+            said = await self._signed_in.asked(
+                org,
+                server,
+                lambda token: self._line.call(where, known.listed.name, known.pin, given, token=token),
+                decision=decision,
+            )
+        except WantsToken:  # it asked for none when it was added
             raise McpNeedsAuthorization(server.title) from None
         if said is None:
             async with self._database.write(org) as writing:

@@ -10,7 +10,9 @@ from typing import Any
 
 from integrations.broker.guard import Limits, Network
 from integrations.mcp.addresses import Address
+from integrations.mcp.authorizing import Challenge
 from integrations.mcp.listed import ListedTool, checked
+from integrations.oauth.secret import Secret
 
 LONGEST_ANSWER = 60_000  # characters a model is shown
 LIMITS = Limits(seconds=30.0, answer_bytes=2**20)
@@ -26,7 +28,19 @@ class Said:
 
 
 class WantsToken(Exception):
-    """The server answered 401 or 403: it wants to know who asks."""
+    """The server answered 401: it wants to know who asks, or does not take the token it got."""
+
+    def __init__(self, challenge: Challenge) -> None:
+        super().__init__("the server wants a token")
+        self.challenge = challenge
+
+
+class WantsScopes(Exception):
+    """The server answered 403: whoever asks may not do this; `scopes` are those it says would do."""
+
+    def __init__(self, scopes: tuple[str, ...]) -> None:
+        super().__init__("the server wants more scopes")
+        self.scopes = scopes
 
 
 class Line:
@@ -35,23 +49,27 @@ class Line:
     def __init__(self, *, network: Network, limits: Limits = LIMITS) -> None:
         self._network, self._limits = network, limits
 
-    async def tools(self, server: Address) -> tuple[ListedTool, ...]:
-        """What the server says it has. Raises `WantsToken`, `McpListRefused`, `McpNotAnswering` or what the guard does."""
+    async def tools(self, server: Address, *, token: Secret | None = None) -> tuple[ListedTool, ...]:
+        """What the server says it has.
+
+        Raises `WantsToken`, `WantsScopes`, `McpListRefused`, `McpNotAnswering` or what the guard does.
+        """
         await asyncio.to_thread(_load)
         from integrations.mcp import _speaking
 
-        found = await _speaking.asked(
-            server, _speaking.listing(server.title), network=self._network, limits=self._limits
-        )
+        question = _speaking.listing(server.title)
+        found = await _speaking.asked(server, question, network=self._network, limits=self._limits, token=token)
         return checked(server.title, found)
 
-    async def call(self, server: Address, name: str, pin: bytes, arguments: dict[str, Any]) -> Said | None:
+    async def call(
+        self, server: Address, name: str, pin: bytes, arguments: dict[str, Any], *, token: Secret | None = None
+    ) -> Said | None:
         """What the tool gives back, or None when the server does not describe it as `pin` has it: nothing was called."""
         await asyncio.to_thread(_load)
         from integrations.mcp import _speaking
 
         call = _speaking.calling(server.title, name, pin, arguments)
-        return await _speaking.asked(server, call, network=self._network, limits=self._limits)
+        return await _speaking.asked(server, call, network=self._network, limits=self._limits, token=token)
 
 
 def _load() -> None:

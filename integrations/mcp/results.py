@@ -8,12 +8,16 @@ from joule.kernel.label import Label
 
 @dataclass(frozen=True, kw_only=True)
 class McpToolsSeen:
-    """A server after it was asked for its tools: how many there are, and how many changed or went since."""
+    """A server after it was asked for its tools: how many there are, and how many changed or went since.
+
+    `needs_sign_in`: it takes nobody without a token, so nothing is known of its tools until somebody has signed in.
+    """
 
     server: UUID
     tools: int
     changed: int
     gone: int
+    needs_sign_in: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,13 +6,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from integrations._columns import SERVER_TITLE, SERVER_URL, TOOL_ABOUT, TOOL_NAME
+from integrations._columns import SERVER_SIGN_IN, SERVER_TITLE, SERVER_URL, TOOL_ABOUT, TOOL_NAME
 from integrations.mcp.actions import OFF
 from integrations.mcp.listed import ListedTool, canonical
-from integrations.tables import McpServerRow, McpToolRow
+from integrations.mcp.sign_in import SignIn, provider_id
+from integrations.mcp.tables import McpServerRow, McpToolRow
+from integrations.tables import ProviderClientRow, RevocationRow
 from joule.database.engine import WriteSession
 from joule.kernel.errors import Conflict, NotFound
 from joule.kernel.ids import DecisionId, OrgId, PersonId, new_id
@@ -21,18 +24,22 @@ from joule.vault.keys import Keyring
 
 @dataclass(frozen=True, kw_only=True)
 class KeptServer:
-    """A server as it was added."""
+    """A server as it was added. `sign_in`: it takes nobody without a token; None: it asked for none."""
 
     server: UUID
     url: str
     title: str
     added_by: UUID | None
     looked_at: datetime
+    sign_in: SignIn | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeptTool:
-    """A tool as it was last seen. `changed`: it became another while it was on, and nobody has read it since."""
+    """A tool as it was last seen. `changed`: it became another while it was on, and nobody has read it since.
+
+    `former` is what it said then, where that is known: not when a call found out and nobody has asked the server since.
+    """
 
     tool: UUID
     server: UUID
@@ -41,6 +48,7 @@ class KeptTool:
     state: str
     changed: bool
     present: bool
+    former: ListedTool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +61,15 @@ class Difference:
 
 async def servers(session: AsyncSession, ring: Keyring) -> list[KeptServer]:
     """All of the organisation's, the oldest first."""
-    rows = await session.scalars(select(McpServerRow).order_by(col(McpServerRow.id)))
+    query = select(McpServerRow).where(col(McpServerRow.removed_at).is_(None))
+    rows = await session.scalars(query.order_by(col(McpServerRow.id)))
     return [_server(ring, row) for row in rows]
 
 
-async def server(session: AsyncSession, ring: Keyring, wanted: UUID) -> KeptServer:
-    """Raises `NotFound`."""
+async def server(session: AsyncSession, ring: Keyring, wanted: UUID, *, also_removed: bool = False) -> KeptServer:
+    """Raises `NotFound`, also for one that was removed unless that is wanted."""
     row = await session.get(McpServerRow, (ring.org, wanted))
-    if row is None:
+    if row is None or (row.removed_at is not None and not also_removed):
         raise NotFound("MCP server")
     return _server(ring, row)
 
@@ -90,10 +99,12 @@ async def add(
     by: PersonId | None,
     now: datetime,
     decision: DecisionId,
+    sign_in: SignIn | None = None,
 ) -> UUID:
     """A new server. Raises `Conflict` when its address was added before."""
     key = _url_key(ring, url)
-    if await session.scalar(select(McpServerRow.id).where(col(McpServerRow.url_key) == key)) is not None:
+    query = select(McpServerRow.id).where(col(McpServerRow.url_key) == key, col(McpServerRow.removed_at).is_(None))
+    if await session.scalar(query) is not None:
         raise Conflict("list of MCP servers")
     made = new_id()
     row = McpServerRow(
@@ -102,6 +113,7 @@ async def add(
         url=ring.seal_text(url, row=made, field=SERVER_URL),
         url_key=key,
         title=ring.seal_text(title, row=made, field=SERVER_TITLE),
+        sign_in=None if sign_in is None else ring.seal_text(sign_in.plaintext(), row=made, field=SERVER_SIGN_IN),
         added_by=by,
         created_at=now,
         looked_at=now,
@@ -138,6 +150,8 @@ async def take(
             changed += 1
             row.state, row.present, row.decision_id = OFF, True, decision
             row.changed_at = now if was_read or row.set_by is not None else None
+            if row.changed_at is not None and row.former is None:
+                row.former, row.former_generation = row.about, row.generation
             _describe(ring, row, each)
         elif not row.present:
             row.present, row.decision_id = True, decision
@@ -157,7 +171,7 @@ async def switch(
         raise NotFound("tool of an MCP server")
     row.state, row.set_by, row.decision_id = state, by, decision
     if state != OFF:
-        row.changed_at = None
+        row.changed_at = row.former = row.former_generation = None
 
 
 async def switch_off_changed(
@@ -169,11 +183,43 @@ async def switch_off_changed(
         row.state, row.changed_at, row.decision_id = OFF, now, decision
 
 
-async def forget(session: WriteSession, org: OrgId, wanted: UUID) -> None:
-    """The server's row goes, and its tools' with it. Raises `NotFound`."""
-    row = await session.get(McpServerRow, (org, wanted), with_for_update=True)
-    if row is None:
+async def wants(session: WriteSession, ring: Keyring, wanted: UUID, sign_in: SignIn, *, decision: DecisionId) -> None:
+    """Write down that a server that asked for no token asks for one now. Raises `NotFound`."""
+    row = await session.get(McpServerRow, (ring.org, wanted), with_for_update=True)
+    if row is None or row.removed_at is not None:
         raise NotFound("MCP server")
+    row.sign_in = ring.seal_text(sign_in.plaintext(), row=row.id, field=SERVER_SIGN_IN)
+    row.decision_id = decision
+
+
+async def forget(session: WriteSession, org: OrgId, wanted: UUID, *, now: datetime, decision: DecisionId) -> None:
+    """The server goes, and its tools with it. Raises `NotFound`.
+
+    While its issuer has yet to be told that tokens are over the row stays, unseen: where to tell it stands in there.
+    """
+    row = await session.get(McpServerRow, (org, wanted), with_for_update=True)
+    if row is None or row.removed_at is not None:
+        raise NotFound("MCP server")
+    row.removed_at, row.decision_id = now, decision
+    await session.execute(delete(McpToolRow).where(col(McpToolRow.org_id) == org, col(McpToolRow.server_id) == wanted))
+    await session.flush()
+    await clear(session, org, wanted)
+
+
+async def clear(session: WriteSession, org: OrgId, wanted: UUID) -> None:
+    """Delete what is left of a removed server, once its issuer need be told nothing more."""
+    row = await session.get(McpServerRow, (org, wanted), with_for_update=True)
+    if row is None or row.removed_at is None:
+        return
+    name = provider_id(wanted)
+    telling = select(RevocationRow.id).where(
+        col(RevocationRow.org_id) == org, col(RevocationRow.provider) == name, col(RevocationRow.state) == "pending"
+    )
+    if await session.scalar(telling.limit(1)) is not None:
+        return
+    await session.execute(
+        delete(ProviderClientRow).where(col(ProviderClientRow.org_id) == org, col(ProviderClientRow.provider) == name)
+    )
     await session.delete(row)
 
 
@@ -216,22 +262,29 @@ def _server(ring: Keyring, row: McpServerRow) -> KeptServer:
         title=ring.open_text(row.title, row=row.id, field=SERVER_TITLE),
         added_by=row.added_by,
         looked_at=row.looked_at,
+        sign_in=None
+        if row.sign_in is None
+        else SignIn.from_plaintext(ring.open_text(row.sign_in, row=row.id, field=SERVER_SIGN_IN)),
     )
 
 
 def _tool(ring: Keyring, row: McpToolRow) -> KeptTool:
-    about: dict[str, Any] = json.loads(
-        ring.open_text(row.about, row=row.id, field=TOOL_ABOUT, generation=row.generation)
-    )
+    name = ring.open_text(row.name, row=row.id, field=TOOL_NAME)
     return KeptTool(
         tool=row.id,
         server=row.server_id,
-        listed=ListedTool(name=ring.open_text(row.name, row=row.id, field=TOOL_NAME), **about),
+        listed=_told(ring, row, name, row.about, row.generation),
         pin=row.pin,
         state=row.state,
         changed=row.changed_at is not None,
         present=row.present,
+        former=None if row.former is None else _told(ring, row, name, row.former, row.former_generation or 0),
     )
+
+
+def _told(ring: Keyring, row: McpToolRow, name: str, sealed: bytes, generation: int) -> ListedTool:
+    about: dict[str, Any] = json.loads(ring.open_text(sealed, row=row.id, field=TOOL_ABOUT, generation=generation))
+    return ListedTool(name=name, **about)
 
 
 def _url_key(ring: Keyring, url: str) -> bytes:

@@ -20,6 +20,7 @@ from joule.kernel.clock import Clock
 from joule.kernel.errors import Misconfigured
 
 ASSERTION_SECONDS = 60
+ALGORITHMS = ("ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512")
 _KEYS: dict[str, Any] = {"RS": RSAKey, "PS": RSAKey, "ES": ECKey, "Ed": OKPKey}
 
 
@@ -59,6 +60,17 @@ def named_fields(provider: Provider, client: ClientIdentity, *, secret: Secret |
             named["client_secret"] = secret.reveal()
         return named
     return {}
+
+
+def is_key(pem: Secret, algorithm: str) -> bool:
+    """Whether this is a private key in PEM form that signs with this algorithm."""
+    kind = _KEYS.get(algorithm[:2])
+    if kind is None or algorithm not in ALGORITHMS:
+        return False
+    try:
+        return bool(kind.import_key(pem.reveal()).is_private)
+    except ValueError:
+        return False
 
 
 def _posts_json(provider: Provider) -> bool:

@@ -7,13 +7,13 @@ is pinned: an endpoint that has moved since, or a protection that has gone, is r
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
 
 from integrations.catalogue.model import Provider
-from integrations.oauth.errors import DiscoveryRefused, HostRefused
+from integrations.oauth.errors import CHANGED, DiscoveryRefused, HostRefused
 from integrations.oauth.hosts import checked_url
 from integrations.oauth.sending import Answer, HttpPolicy, ask, client_settings
 from joule.kernel.clock import Clock
@@ -37,6 +37,9 @@ class ServerMetadata:
     names_itself_in_callback: bool = False
     pkce_methods: tuple[str, ...] = ()
     takes_client_documents: bool = False
+    secret_goes: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"  # noqa: S105 - a way's name
+    takes_public_clients: bool = False
+    knows_offline: bool = False
 
     def plain(self) -> dict[str, Any]:
         """As JSON-able members, for pinning."""
@@ -70,7 +73,7 @@ class Discovery:
         fresh = read_metadata(provider, (await self._fetched(provider)).body or {})
         known = pinned or (held[1] if held is not None else None)
         if known is not None and weakened(known, fresh):
-            raise DiscoveryRefused(provider.title, reason="they have changed since they were accepted")
+            raise DiscoveryRefused(provider.title, reason=CHANGED)
         self._kept[provider.issuer] = (now, fresh)
         return fresh
 
@@ -127,7 +130,8 @@ def read_metadata(provider: Provider, body: Mapping[str, Any]) -> ServerMetadata
 
     if body.get("issuer") != provider.issuer or provider.issuer is None:
         raise DiscoveryRefused(provider.title, reason="they belong to another issuer")
-    methods = body.get("code_challenge_methods_supported")
+    methods = _words(body.get("code_challenge_methods_supported"))
+    ways = _words(body.get("token_endpoint_auth_methods_supported")) or ("client_secret_basic",)
     return ServerMetadata(
         issuer=provider.issuer,
         authorization_endpoint=endpoint("authorization_endpoint", needed=True) or "",
@@ -138,6 +142,15 @@ def read_metadata(provider: Provider, body: Mapping[str, Any]) -> ServerMetadata
         registration_endpoint=endpoint("registration_endpoint"),
         requires_pushed_requests=body.get("require_pushed_authorization_requests") is True,
         names_itself_in_callback=body.get("authorization_response_iss_parameter_supported") is True,
-        pkce_methods=tuple(m for m in methods if isinstance(m, str)) if isinstance(methods, list) else (),
+        pkce_methods=methods,
         takes_client_documents=body.get("client_id_metadata_document_supported") is True,
+        secret_goes="client_secret_post"
+        if "client_secret_post" in ways and "client_secret_basic" not in ways
+        else "client_secret_basic",
+        takes_public_clients="none" in ways,
+        knows_offline="offline_access" in _words(body.get("scopes_supported")),
     )
+
+
+def _words(told: object) -> tuple[str, ...]:
+    return tuple(each for each in told if isinstance(each, str)) if isinstance(told, list) else ()

@@ -37,7 +37,8 @@ class TokenEndpoint:
     """One provider, as one client, for a short while. Give the provider already made `for_tenant` where it has tenants.
 
     `metadata` is the pinned RFC 8414 document where there is one: it fills what the catalogue leaves open, demands pushed
-    requests and the issuer in the callback, and contradicts a catalogue that says PKCE is off.
+    requests and the issuer in the callback, and contradicts a catalogue that says PKCE is off. `resource` (RFC 8707) binds
+    all tokens to one audience: it stands in every request for consent or tokens that names no other.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class TokenEndpoint:
         clock: Clock,
         metadata: ServerMetadata | None = None,
         strategy: Standard | None = None,
+        resource: str | None = None,
     ) -> None:
         if strategy is None and provider.strategy is not None and provider.strategy not in STRATEGIES:
             raise Misconfigured(
@@ -58,7 +60,7 @@ class TokenEndpoint:
         if metadata is not None:
             provider = _agreed(provider, metadata)
         self.provider, self.clock = provider, clock
-        self._client, self._metadata = client, metadata
+        self._client, self._metadata, self._resource = client, metadata, resource
         self._strategy = strategy or STRATEGIES.get(provider.strategy or "", STANDARD)
         self._line = ProviderLine(provider=provider, client=client, http=http, clock=clock, strategy=self._strategy)
 
@@ -103,7 +105,7 @@ class TokenEndpoint:
             state=state.reveal(),
             code_verifier=verifier.reveal() if _uses_pkce(self.provider) else None,
             scope=self.provider.scope_separator.join(sent) or None,
-            resource=list(_resources(resource)) or None,
+            resource=list(self._resources(resource)) or None,
             **dict(self.provider.authorize_params),
             **dict(extra),
         )
@@ -117,7 +119,7 @@ class TokenEndpoint:
             verifier=verifier,
             redirect_uri=redirect_uri,
             scopes=tuple(scopes),
-            resources=_resources(resource),
+            resources=self._resources(resource),
         )
 
     async def pushed(self, request: AuthorizationRequest) -> AuthorizationRequest:
@@ -137,8 +139,14 @@ class TokenEndpoint:
         short = urlencode({self.provider.client_id_param: self._client.client_id, "request_uri": uri})
         return replace(request, url=f"{request.url.split('?', 1)[0]}?{short}")
 
-    def check_callback(self, *, code: Secret | None, issuer: str | None, error: str | None) -> Secret:
-        """The code to exchange; raises CallbackRefused or RequestRefused before it has left us."""
+    def check_callback(
+        self, *, code: Secret | None, issuer: str | None, error: str | None, returned: Secret | None = None
+    ) -> Secret:
+        """The code to exchange; raises CallbackRefused or RequestRefused before it has left us.
+
+        `returned` is the whole query the browser brought: some providers sign it.
+        """
+        self._strategy.check_callback(self.provider, self._client, code=code, returned=returned)
         return checked_code(
             self.provider.title,
             code=code,
@@ -204,7 +212,7 @@ class TokenEndpoint:
 
     async def _tokens(self, fields: dict[str, str], resource: Resource, *, reshaped: Any) -> TokenSet:
         url = checked_url(self.provider, self.provider.token_url)
-        extra = [("resource", one) for one in _resources(resource)]
+        extra = [("resource", one) for one in self._resources(resource)]
         answer = await self._line.as_client(url, list(fields.items()) + extra, reshaped=reshaped)
         body = without_error(self.provider, answer)
         tokens = token_set(
@@ -214,6 +222,10 @@ class TokenEndpoint:
             type_may_be_missing=self._strategy.type_may_be_missing,
         )
         return replace(tokens, extra=MappingProxyType(self._strategy.kept(self.provider, body)))
+
+    def _resources(self, named: Resource) -> tuple[str, ...]:
+        found = named if named is not None else self._resource
+        return () if found is None else (found,) if isinstance(found, str) else tuple(found)
 
 
 def _agreed(provider: Provider, metadata: ServerMetadata) -> Provider:
@@ -237,12 +249,6 @@ def _agreed(provider: Provider, metadata: ServerMetadata) -> Provider:
 
 def _uses_pkce(provider: Provider) -> bool:
     return provider.pkce in ("required", "accepted")
-
-
-def _resources(resource: Resource) -> tuple[str, ...]:
-    if resource is None:
-        return ()
-    return (resource,) if isinstance(resource, str) else tuple(resource)
 
 
 def _check_redirect(provider: Provider, redirect_uri: str) -> None:

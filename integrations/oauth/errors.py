@@ -37,6 +37,12 @@ OAUTH_ERRORS = frozenset(
 )
 
 
+ABSENT = "they are not where they should be"
+
+
+CHANGED = "they have changed since they were accepted"
+
+
 def known_error(error: object) -> str:
     """The registered OAuth error code, or `other`: a provider's free text goes no further than this."""
     return error if isinstance(error, str) and error in OAUTH_ERRORS else "other"
@@ -145,6 +151,16 @@ class DiscoveryRefused(JouleError):
     def __init__(self, provider: str, *, reason: str) -> None:
         super().__init__(f"the published settings of {provider} cannot be used: {reason}")
         self.provider, self.reason = provider, reason
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether they were accepted once and say something else now."""
+        return self.reason == CHANGED
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there are none where they were looked for."""
+        return self.reason == ABSENT
 
     def advice(self) -> str:
         return f"Do not connect {self.provider} until its operator or support has explained the difference."

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from integrations.catalogue.model import Provider
 from integrations.oauth.discovery import published
-from integrations.oauth.errors import DiscoveryRefused, HostRefused
+from integrations.oauth.errors import ABSENT, DiscoveryRefused, HostRefused
 from integrations.oauth.hosts import checked_url
 from integrations.oauth.sending import HttpPolicy
 from joule.kernel.clock import Clock
@@ -29,15 +29,25 @@ class ProtectedResource:
     scopes: tuple[str, ...] = ()
 
 
-async def protected_resource(provider: Provider, resource: str, *, http: HttpPolicy, clock: Clock) -> ProtectedResource:
-    """The metadata of `resource`, one of `provider`'s addresses. Raises DiscoveryRefused or what the wire raises."""
+async def protected_resource(
+    provider: Provider, resource: str, *, http: HttpPolicy, clock: Clock, at: str | None = None
+) -> ProtectedResource:
+    """The metadata of `resource`, one of `provider`'s addresses; `at` is where the resource itself says they are.
+
+    Raises DiscoveryRefused, also when `at` is on another host, or what the wire raises.
+    """
     asked = checked_url(provider, resource, published=True)
     parts = urlsplit(asked)
     path = parts.path.rstrip("/")
     url = urlunsplit((parts.scheme, parts.netloc, f"/.well-known/oauth-protected-resource{path}", parts.query, ""))
+    if at is not None:
+        try:
+            url = checked_url(provider, at, published=True)
+        except HostRefused:
+            raise DiscoveryRefused(provider.title, reason="they are said to be on another host") from None
     answer = await published(provider.title, url, http=http, clock=clock)
     if answer.status != 200 or answer.body is None:
-        raise DiscoveryRefused(provider.title, reason="they are not where they should be")
+        raise DiscoveryRefused(provider.title, reason=ABSENT)
     return read_resource(provider, resource, answer.body)
 
 

@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 from integrations.catalogue.model import Provider
 from integrations.oauth.errors import GrantDead
+from integrations.oauth.secret import Secret
 from integrations.oauth.sending import Answer
-from integrations.oauth.tokens import TokenSet
+from integrations.oauth.tokens import ClientIdentity, TokenSet
 from joule.kernel.clock import Clock
 
 Fields = dict[str, str]
@@ -34,6 +35,11 @@ class Standard:
 
     type_may_be_missing = False
     revocation_field = "token"
+
+    def check_callback(
+        self, provider: Provider, client: ClientIdentity, *, code: Secret | None, returned: Secret | None
+    ) -> None:
+        """Raises `CallbackRefused` for an answer that the provider has not signed, where it signs them."""
 
     def exchange_fields(self, fields: Fields) -> Fields:
         """The fields of the code exchange."""

@@ -4,21 +4,24 @@ Each puts its provider's words into the standard's, so that everything after it 
 `integrations/catalogue` names the strategy; where a class names error codes, they are the provider's own.
 """
 
+import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from integrations.catalogue.model import Provider
 from integrations.oauth.answers import without_error
-from integrations.oauth.errors import AnswerRefused, HostRefused
+from integrations.oauth.errors import AnswerRefused, CallbackRefused, HostRefused
 from integrations.oauth.hosts import checked_tenant
+from integrations.oauth.secret import Secret
 from integrations.oauth.sending import Answer
 from integrations.oauth.standard import Fields, Line, Standard
 from integrations.oauth.swapping import Instagram, Meta
-from integrations.oauth.tokens import TokenSet
+from integrations.oauth.tokens import ClientIdentity, TokenSet
 
 
 class Slack(Standard):
@@ -64,6 +67,13 @@ class Slack(Standard):
         return _texts({"team": known.get("id"), "account": known.get("name")})
 
 
+class Demo(Standard):
+    """The demonstration: the standard, and a name for its account."""
+
+    def kept(self, provider: Provider, body: Mapping[str, Any]) -> dict[str, str]:
+        return _texts({"account": body.get("account_name")})
+
+
 class Mailchimp(Standard):
     """No scopes, no end, and the data centre must be asked for."""
 
@@ -88,9 +98,23 @@ class Notion(Standard):
 
 
 class Shopify(Standard):
-    """One host for each shop, given by the person; the answer has no token type."""
+    """One host for each shop, given by the person; the answer has no token type; what the browser brings is signed."""
 
     type_may_be_missing = True
+
+    def check_callback(
+        self, provider: Provider, client: ClientIdentity, *, code: Secret | None, returned: Secret | None
+    ) -> None:
+        """The signature is the app's over all other parameters, in their order by name; and of this very shop."""
+        pairs = parse_qsl("" if returned is None else returned.reveal(), keep_blank_values=True)
+        given = [value for name, value in pairs if name == "hmac"]
+        signed = sorted((name, value) for name, value in pairs if name not in {"hmac", "signature"})
+        if len(given) != 1 or not _is_signed(given[0], signed, client):
+            raise CallbackRefused(provider.title, reason="it is not signed by the provider")
+        if ("shop", urlsplit(provider.token_url or "").hostname) not in signed:
+            raise CallbackRefused(provider.title, reason="it is about another shop")
+        if code is not None and ("code", code.reveal()) not in signed:
+            raise CallbackRefused(provider.title, reason="its code is not the one that was signed")
 
 
 class Salesforce(Standard):
@@ -191,6 +215,17 @@ class Webflow(Standard):
     revocation_field = "access_token"
 
 
+def _is_signed(given: str, pairs: Sequence[tuple[str, str]], client: ClientIdentity) -> bool:
+    """Whether one of the app's secrets signed these parameters, written plain or as a form: both are in use."""
+    plain = "&".join(f"{name}={value}" for name, value in pairs)
+    found = False
+    for secret in (client.client_secret, client.next_secret):
+        for message in (plain, urlencode(pairs)) if secret is not None and secret.reveal() else ():
+            made = hmac.new(secret.reveal().encode() if secret else b"", message.encode(), sha256).hexdigest()
+            found |= hmac.compare_digest(made.encode(), given.lower().encode())
+    return found
+
+
 def _texts(named: Mapping[str, object]) -> dict[str, str]:
     """Those values that are short texts."""
     return {name: value for name, value in named.items() if isinstance(value, str) and 0 < len(value) <= 200}
@@ -200,6 +235,7 @@ STANDARD = Standard()
 STRATEGIES: Mapping[str, Standard] = MappingProxyType(
     {
         "slack": Slack(),
+        "demo": Demo(),
         "meta": Meta(),
         "instagram": Instagram(),
         "mailchimp": Mailchimp(),

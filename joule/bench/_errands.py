@@ -103,24 +103,24 @@ async def a_day(owner: Person, planted: Planted) -> tuple[str, ...]:
     return tasks
 
 
-def _expect(answer: Answer, *statuses: int) -> None:
-    """An errand that was not done would leave nothing to look for."""
+def expect(answer: Answer, *statuses: int) -> None:
+    """Raises `Unavailable` for any other status: an errand that was not done would leave nothing to look for."""
     if answer.status not in statuses:
         raise Unavailable(f"an errand ({answer.status})")
 
 
 async def _fill(owner: Person, planted: Planted) -> str:
     visitor, word = owner.visitor, planted.word
-    _expect(await visitor.form("/projects", title=word("project's title")), 303)
+    expect(await visitor.form("/projects", title=word("project's title")), 303)
     project = str((await owner.api("GET", "/projects"))[0]["project"])
     body = f"# Guide\n\n{word('file body')}\n".encode()
     upload = {"X-Upload": f"{word('file name')}.md"}
-    _expect(await visitor.send("PUT", f"/projects/{project}/files", body, upload), 200)
+    expect(await visitor.send("PUT", f"/projects/{project}/files", body, upload), 200)
     await owner.api("POST", f"/projects/{project}/memory", text=word("remembered item"), kind="fact")
     item = (await owner.api("GET", f"/projects/{project}/memory"))[0]["item"]
-    _expect(await visitor.form(f"/projects/{project}/memory/{item}", text=word("edited item")), 200)
+    expect(await visitor.form(f"/projects/{project}/memory/{item}", text=word("edited item")), 200)
     address = f"{word('invited address')}@example.test"
-    _expect(await visitor.form("/admin/members", name=word("invited name"), email=address, role="member"), 200)
+    expect(await visitor.form("/admin/members", name=word("invited name"), email=address, role="member"), 200)
     return project
 
 
@@ -128,7 +128,7 @@ async def _ask(owner: Person, planted: Planted, project: str) -> str:
     task = await owner.say(project, f"summarise {planted.word('file name')}.md about {planted.word('prompt')}")
     seen = await owner.until(task, "done")
     thread = f"/projects/{project}/threads/{seen['thread']}"
-    _expect(await owner.visitor.form(f"{thread}/rename", title=planted.word("thread's title")), 303)
+    expect(await owner.visitor.form(f"{thread}/rename", title=planted.word("thread's title")), 303)
     return task
 
 
@@ -138,7 +138,7 @@ async def _approve(owner: Person, planted: Planted, project: str) -> str:
     page = await owner.visitor.get(f"/projects/{project}/threads/{seen['thread']}")
     (approval, *_) = _APPROVAL.findall(page.text) or [""]
     note = planted.word("approval note")
-    _expect(await owner.visitor.form(f"/chat/approvals/{UUID(approval)}", answer="approve", note=note), 204)
+    expect(await owner.visitor.form(f"/chat/approvals/{UUID(approval)}", answer="approve", note=note), 204)
     await owner.until(task, "done")
     return task
 
@@ -168,7 +168,7 @@ async def _look(owner: Person, planted: Planted, project: str, tasks: tuple[str,
         "/admin/members",
         "/admin/audit",
     ):
-        _expect(await visitor.get(path), 200)
+        expect(await visitor.get(path), 200)
 
 
 async def _be_refused(owner: Person, planted: Planted, project: str) -> None:
@@ -177,9 +177,9 @@ async def _be_refused(owner: Person, planted: Planted, project: str) -> None:
     files, json_kind = f"/projects/{project}/files", {"Content-Type": "application/json"}
     large = word("body of a rejected upload").encode() * 40_000
     too_large = {"X-Upload": f"{word('name of a rejected upload')}.md"}
-    _expect(await visitor.send("PUT", files, large, too_large), 413, 422)
+    expect(await visitor.send("PUT", files, large, too_large), 413, 422)
     outside = {"X-Upload": quote(f"../{word('path of a rejected upload')}", safe="")}
-    _expect(await visitor.send("PUT", files, b"x", outside), 422)
+    expect(await visitor.send("PUT", files, b"x", outside), 422)
     await visitor.send("POST", "/api/v1/tasks", f'{{"project": "{word("broken JSON")}'.encode(), json_kind)
     await visitor.send(
         "POST", "/api/v1/tasks", json.dumps({"project": word("wrong id"), "text": "x"}).encode(), json_kind
@@ -195,9 +195,9 @@ async def _be_refused(owner: Person, planted: Planted, project: str) -> None:
 
 
 async def _account(owner: Person, planted: Planted) -> None:
-    _expect(await owner.visitor.form("/account/name", name=planted.word("new name")), 303)
-    _expect(await owner.visitor.form("/account/password", password=planted.word("password")), 303)
+    expect(await owner.visitor.form("/account/name", name=planted.word("new name")), 303)
+    expect(await owner.visitor.form("/account/password", password=planted.word("password")), 303)
     fresh = Visitor(port=owner.visitor.port)
     email = f"{planted.word('e-mail address')}@example.test"
-    _expect(await fresh.form("/sign-in", email=email, password=planted.word("password")), 303)
+    expect(await fresh.form("/sign-in", email=email, password=planted.word("password")), 303)
     planted.note("session by password", fresh.cookie.partition("=")[2].partition(".")[2])

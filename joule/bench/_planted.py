@@ -23,6 +23,7 @@ class Planted:
 
     mark: str = field(default_factory=lambda: f"canary{secrets.token_hex(4)}", repr=False)
     words: dict[str, str] = field(default_factory=dict, repr=False)
+    secrets: set[str] = field(default_factory=set, repr=False)  # which of them nobody at all may see
 
     def word(self, what: str) -> str:
         """A fresh string to put in as `what`; the same again when asked again."""
@@ -32,14 +33,25 @@ class Planted:
         """Look for a string that was not made here, such as the token of a session."""
         return self.words.setdefault(what, secret)
 
-    def found_in(self, text: bytes) -> set[str]:
+    def secret(self, what: str) -> str:
+        """A fresh string like `word`, that not even whoever may read everything is shown: a token, a code, a key."""
+        self.secrets.add(what)
+        return self.word(what)
+
+    def note_secret(self, what: str, secret: str) -> str:
+        """Look for a string that was not made here, that nobody is shown."""
+        self.secrets.add(what)
+        return self.note(what, secret)
+
+    def found_in(self, text: bytes, *, only_secrets: bool = False) -> set[str]:
         """What of it stands in `text`, in whatever form and letter case."""
         lowered = text.lower()
         marked = any(_stands(form, text, lowered) for form in forms_of(self.mark.encode()))
         return {
             what
             for what, word in self.words.items()
-            if (marked or not word.startswith(self.mark))
+            if (what in self.secrets or not only_secrets)
+            and (marked or not word.startswith(self.mark))
             and any(_stands(form, text, lowered) for form in forms_of(word.encode()))
         }
 

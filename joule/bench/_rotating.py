@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from joule.database.engine import Database
 from joule.kernel.ids import DecisionId, OrgId, new_id
 from joule.vault.vault import Vault
 
+P = TypeVar("P", bound="Rotating")
 LIFE = timedelta(hours=1)
 SCOPES = ["contacts.read", "campaigns.read"]
 
@@ -40,6 +42,7 @@ class Rotating:
     calls: list[float] = field(default_factory=list)  # when its API was asked
     answered: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
+    account: str = "Blue Bike"
 
     def mint(self) -> dict[str, object]:
         """The next tokens; those before are over."""
@@ -51,11 +54,14 @@ class Rotating:
             "token_type": "Bearer",
             "expires_in": int(LIFE.total_seconds()),
             "scope": " ".join(SCOPES),
+            "account_name": self.account,
         }
 
     async def answer(self, path: str, body: bytes, authorization: str) -> tuple[int, dict[str, object]]:
         if path == "/oauth/token":
             given = parse_qs(body.decode())
+            if given.get("grant_type") == ["authorization_code"]:  # whatever the code
+                return 200, self.mint()
             if given.get("refresh_token") != [self.refresh] or self.refresh is None:
                 self.refresh = self.access = None
                 return 400, {"error": "invalid_grant"}
@@ -96,7 +102,13 @@ class Rotating:
 @asynccontextmanager
 async def rotating() -> AsyncIterator[Rotating]:
     """The provider on a free port of loopback."""
-    provider = Rotating()
+    async with serving(Rotating()) as provider:
+        yield provider
+
+
+@asynccontextmanager
+async def serving(provider: P) -> AsyncIterator[P]:
+    """This provider on a free port of loopback."""
     server = await asyncio.start_server(provider.serve, "127.0.0.1", 0)
     provider.port = server.sockets[0].getsockname()[1]
     try:

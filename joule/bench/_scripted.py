@@ -21,8 +21,10 @@ class Scripted:
     model: str = "scripted"
     recipient: str = "none"
     offline: OfflineModel = field(default_factory=OfflineModel)
+    prompts: list[str] = field(default_factory=list, repr=False)  # all that models were told
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Piece, None]:
+        self.prompts.append(f"{request.messages} {request.tools}")
         last = max(n for n, each in enumerate(request.messages) if each.role == "user")
         said = request.messages[last].text
         if FAILS in said:

@@ -98,6 +98,7 @@ async def web_process(settings: Settings, *, log: Path, temporary: Path) -> Asyn
         "JOULE_DATABASE_URL": database.url.get_secret_value(),
         "JOULE_VAULT_KEY_FILE": str(settings.key_file),
         "JOULE_WEB_MAX_UPLOAD_MB": "1",
+        "JOULE_INTEGRATIONS_DEMO_PORT": str(settings.integrations.demo_port),
         "JOULE_LOG_LEVEL": "DEBUG",
         "PYTHONWARNINGS": "default",
         "TMPDIR": str(temporary),

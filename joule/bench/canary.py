@@ -16,12 +16,16 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from integrations.actions import FinishConnection, ReadFromProvider, SetProviderClient
+from integrations.results import Secret as AccountSecret
 from joule.assembly import open_house
-from joule.bench import _errands
+from joule.bench import _connecting, _errands
+from joule.bench._connecting import Careless
 from joule.bench._eavesdropping import logged, overheard, trapped
 from joule.bench._errands import Person
 from joule.bench._ground import ground
 from joule.bench._planted import Planted
+from joule.bench._rotating import serving
 from joule.bench._scripted import Scripted
 from joule.bench._visitor import web_process
 from joule.bench.report import Report
@@ -48,9 +52,10 @@ class Findings:
     leaks: list[str] = field(default_factory=list)
     tables: int = 0
 
-    def look(self, planted: Planted, place: str, text: bytes, where: str = "") -> None:
+    def look(self, planted: Planted, place: str, text: bytes, where: str = "", *, only_secrets: bool = False) -> None:
         self.places.add(place)
-        self.leaks += [f"{place}{f' ({where})' if where else ''}: {what}" for what in sorted(planted.found_in(text))]
+        found = sorted(planted.found_in(text, only_secrets=only_secrets))
+        self.leaks += [f"{place}{f' ({where})' if where else ''}: {what}" for what in found]
 
 
 async def run(*, quick: bool, **_: object) -> Report:
@@ -86,7 +91,8 @@ async def hunt(settings: Settings, *, server: EmbeddedServer, superuser: str) ->
             trapped() as trap,
             logged(log),
             overheard(superuser) as heard,
-            open_house(settings, model=scripted) as house,
+            serving(Careless(planted=planted)) as provider,
+            open_house(settings := _beside(settings, provider.port), model=scripted) as house,
             web_process(settings, log=web_log, temporary=Path(folder)) as port,
         ):
             stop = asyncio.Event()
@@ -94,8 +100,9 @@ async def hunt(settings: Settings, *, server: EmbeddedServer, superuser: str) ->
             try:
                 owner = await _errands.found(house, planted, port)
                 tasks = await _errands.a_day(owner, planted)
+                used, shown = await _connecting.accounts(owner, planted, provider)
                 support = await _errands.supporter(house, planted, owner)
-                pages = await _support_pages(support, tasks)
+                pages = await _support_pages(support, (*tasks, *used))
                 raised = await _raised(house.commands, owner.principal, planted)
             finally:
                 stop.set()
@@ -110,11 +117,20 @@ async def hunt(settings: Settings, *, server: EmbeddedServer, superuser: str) ->
         findings.look(planted, "statements the database shows", "\n".join(heard.statements).encode())
         for what, text in raised:
             findings.look(planted, "text, repr and traceback of errors", text.encode(), what)
+        findings.look(planted, "prompts of models", "\n".join(scripted.prompts).encode(), only_secrets=True)
+        for answer in shown:
+            findings.look(planted, "pages and receipts of admins", answer.body, only_secrets=True)
         for path, page in pages:
             findings.look(planted, "pages of support and of replay", _without_names(page, planted), path)
         await _look_in_database(findings, planted, server, superuser)
         await _look_in_files(findings, planted, settings, server)
     return findings
+
+
+def _beside(settings: Settings, port: int) -> Settings:
+    """A provider of accounts at this port, told soon when one is ended."""
+    known = settings.integrations.model_copy(update={"demo_port": port, "upkeep_seconds": 1})
+    return settings.model_copy(update={"integrations": known})
 
 
 async def controls(settings: Settings, *, server: EmbeddedServer, superuser: str) -> list[str]:
@@ -184,7 +200,7 @@ async def _look_in_files(findings: Findings, planted: Planted, settings: Setting
 
 
 async def _support_pages(support: Person, tasks: tuple[str, ...]) -> list[tuple[str, bytes]]:
-    pages = [("/support", (await support.visitor.get("/support")).body)]
+    pages = [(path, (await support.visitor.get(path)).body) for path in ("/support", "/support/connections")]
     for task in tasks:
         timeline = await support.visitor.get(f"/support/tasks/{task}")
         replay = await support.visitor.form(f"/support/tasks/{task}/replay")
@@ -216,6 +232,26 @@ async def _raised(commands: Commands, owner: Principal, planted: Planted) -> lis
         CreateProject(principal=owner, title=word("long title") * 20),
         InvitePerson(principal=owner, person_name="X", email=word("no address"), role=Role.MEMBER),
         SetPassword(principal=owner, password=Secret(word("new password")), current=Secret(word("wrong current"))),
+        FinishConnection(
+            principal=owner,
+            provider="demo_crm",
+            session=new_id(),
+            state=AccountSecret(planted.secret("state of an error")),
+            code=AccountSecret(planted.secret("code of an error")),
+        ),
+        SetProviderClient(
+            principal=owner,
+            provider="hubspot",
+            client_id="ours",
+            client_secret=AccountSecret(planted.secret("client secret with a line break") + "\n"),
+        ),
+        ReadFromProvider(
+            principal=owner,
+            connection=new_id(),
+            provider="demo_crm",
+            operation="read_contacts",
+            inputs=word("arguments of no account"),
+        ),
     )
     said = []
     for wish in wishes:

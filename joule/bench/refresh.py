@@ -23,7 +23,7 @@ from joule.bench.report import Report
 from joule.database.engine import Database
 from joule.kernel.errors import Unavailable
 from joule.kernel.ids import OrgId, new_id
-from joule.kernel.settings import IntegrationSettings
+from joule.kernel.settings import IntegrationSettings, Settings
 from joule.vault.configured import wrapper_of
 from joule.vault.vault import Vault
 
@@ -40,7 +40,7 @@ async def run(*, quick: bool, crashes: int | None = None, seed: int | None = Non
     async with rotating() as provider:
         settings = IntegrationSettings(deadline_seconds=4, lease_seconds=12, demo_port=provider.port)
         async with ground(integrations=settings) as here, _rows(here) as (database, vault):
-            raced = await _race(here, provider, database, vault)
+            raced = await race(here.settings, provider, database, vault)
             died = await _crash(here, provider, database, vault, crashes=crashes, chance=random.Random(seed))
     return Report(
         name="refresh",
@@ -50,16 +50,26 @@ async def run(*, quick: bool, crashes: int | None = None, seed: int | None = Non
     )
 
 
-async def _race(here: Ground, provider: Rotating, database: Database, vault: Vault) -> Mapping[str, float]:
+async def race(
+    settings: Settings,
+    provider: Rotating,
+    database: Database,
+    vault: Vault,
+    *,
+    callers: int = CALLERS,
+    processes: int = PROCESSES,
+    slow: float = SLOW,
+) -> Mapping[str, float]:
+    """What becomes of one stale token that `callers` want at once, spread over `processes` of their own."""
     org = OrgId(new_id())
     connection = await connect(database, vault, provider, org=org, now=Ahead(timedelta()).now())
-    provider.slow, provider.refreshes = SLOW, 0
-    workers = [await _worker(here) for _ in range(PROCESSES)]
+    provider.slow, provider.refreshes = slow, 0
+    workers = [await _worker(settings) for _ in range(processes)]
     loop = asyncio.get_running_loop()
     began = loop.time()
     try:
         told = await asyncio.gather(
-            *(each.wish(org, connection, callers=CALLERS // PROCESSES, hours=HOURS) for each in workers)
+            *(each.wish(org, connection, callers=callers // processes, hours=HOURS) for each in workers)
         )
     finally:
         for each in workers:
@@ -78,7 +88,7 @@ async def _crash(
     here: Ground, provider: Rotating, database: Database, vault: Vault, *, crashes: int, chance: random.Random
 ) -> Mapping[str, float]:
     """Kill a process between the provider's answer and its commit, and look what the next one finds."""
-    org, hours, worker = OrgId(new_id()), 0.0, await _worker(here)
+    org, hours, worker = OrgId(new_id()), 0.0, await _worker(here.settings)
     provider.slow = 0.0
     connection, works, says, silent = None, 0, 0, 0
     try:
@@ -106,8 +116,8 @@ async def _crash(
 
 
 async def _after(here: Ground, org: OrgId, connection: UUID, *, hours: float) -> list[str]:
-    previous = {name: os.environ.get(name) for name in _environment(here)}
-    os.environ.update(_environment(here))
+    previous = {name: os.environ.get(name) for name in _environment(here.settings)}
+    os.environ.update(_environment(here.settings))
     try:
         return await ask(org, connection, callers=1, ahead=timedelta(hours=hours))
     finally:
@@ -130,12 +140,11 @@ async def _rows(here: Ground) -> AsyncIterator[tuple[Database, Vault]]:
         await database.close()
 
 
-def _environment(here: Ground) -> dict[str, str]:
-    settings = here.settings
+def _environment(settings: Settings) -> dict[str, str]:
     return {
         "JOULE_HOME": str(settings.home),
         "JOULE_ENVIRONMENT": settings.environment,
-        "JOULE_DATABASE_URL": here.address.app_url,
+        "JOULE_DATABASE_URL": "" if settings.database.url is None else settings.database.url.get_secret_value(),
         "JOULE_INTEGRATIONS_DEADLINE_SECONDS": str(settings.integrations.deadline_seconds),
         "JOULE_INTEGRATIONS_LEASE_SECONDS": str(settings.integrations.lease_seconds),
         "JOULE_INTEGRATIONS_DEMO_PORT": str(settings.integrations.demo_port),
@@ -174,10 +183,10 @@ class _Worker:
         await self.process.wait()
 
 
-async def _worker(here: Ground) -> _Worker:
+async def _worker(settings: Settings) -> _Worker:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "joule.bench._refresh_worker"),
-        env={**os.environ, **_environment(here)},
+        env={**os.environ, **_environment(settings)},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -22,11 +22,14 @@ from sqlalchemy import text
 
 from joule.assembly import House, open_house
 from joule.bench._ground import Ground, ground
+from joule.bench._holdings import fill
+from joule.bench._rotating import Rotating, rotating
 from joule.bench._visitor import Answer, Visitor, web_process
 from joule.bench.report import Report
 from joule.identity.actions import FoundOrganisation, InvitePerson, IssueSignInLink
 from joule.kernel.ids import OrgId, TaskId, new_id
 from joule.kernel.principal import Principal, Role, Via
+from joule.kernel.settings import Settings
 from joule.tasks.actions import StartTask
 from joule.web import admin, api, chat, support
 from memory.actions import CreateProject, Remember, UploadFile
@@ -34,9 +37,16 @@ from traces import reader
 
 TARGETS = {"foreign_rows": {"max": 0.0}, "controls_missed": {"max": 0.0}}
 REQUEST = "Forget that"  # forgetting ends in a question to a person, so that there is an approval too
-# Places for ids of things neither organisation has here: accounts and MCP servers are filled in their own rooms' tests.
-NOBODYS = {"provider": "hubspot", **{name: str(new_id()) for name in ("connection", "server", "tool")}}
-WORDS = {"answer": "approve", "role": "member", "confirmed": "yes", "kind": "fact", "pinned": "true", "version": "1"}
+NOBODYS = {"provider": "demo_crm"}  # names of what belongs to no organisation
+WORDS = {
+    "code": "a-code",
+    "answer": "approve",
+    "role": "member",
+    "confirmed": "yes",
+    "kind": "fact",
+    "pinned": "true",
+    "version": "1",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,10 +92,11 @@ async def cross(here: Ground) -> Crossing:
     """Fill two organisations on fresh ground and try to cross from the first to the second."""
     log = here.home / "web.log"
     async with (
-        open_house(here.settings) as house,
-        web_process(here.settings, log=log, temporary=here.home) as port,
+        rotating() as provider,
+        open_house(settings := _beside(here.settings, provider)) as house,
+        web_process(settings, log=log, temporary=here.home) as port,
     ):
-        ours, theirs = await _tenant(house, port, "ours"), await _tenant(house, port, "theirs")
+        ours, theirs = [await _tenant(house, port, provider, name) for name in ("ours", "theirs")]
         superuser = make_conninfo(here.address.owner_url, user="postgres")
         tables = await asyncio.to_thread(_tables, superuser)
         foreign = await asyncio.to_thread(_rows, here.address.app_url, tables, ours, theirs)
@@ -104,7 +115,7 @@ async def cross(here: Ground) -> Crossing:
     )
 
 
-async def _tenant(house: House, port: int, name: str) -> Tenant:
+async def _tenant(house: House, port: int, provider: Rotating, name: str) -> Tenant:
     org, mark = OrgId(new_id()), f"mark-of-{name}-{new_id().hex[-8:]}"
     system = Principal(org=org, person=None, role=Role.SYSTEM, via=Via.SYSTEM)
     made = await house.commands.perform(
@@ -126,6 +137,7 @@ async def _tenant(house: House, port: int, name: str) -> Tenant:
     visitor = Visitor(port=port)
     await visitor.sign_in(link.token.get_secret_value())
     session = await _session(house, org)
+    holdings = (await fill(house, owner, provider, mark=mark)).ids()
     ids = {
         "project": project,
         "thread": started.thread,
@@ -137,8 +149,15 @@ async def _tenant(house: House, port: int, name: str) -> Tenant:
         "approval": approval,
         "follows": started.task,
         "replaces": started.task,
+        "question": approval,
+        **holdings,
     }
     return Tenant(org=org, mark=mark, ids={key: str(value) for key, value in ids.items()}, visitor=visitor)
+
+
+def _beside(settings: Settings, provider: Rotating) -> Settings:
+    known = settings.integrations.model_copy(update={"demo_port": provider.port})
+    return settings.model_copy(update={"integrations": known})
 
 
 async def _worked(house: House, org: OrgId, task: TaskId) -> UUID:
@@ -166,7 +185,7 @@ async def _session(house: House, org: OrgId) -> UUID:
 
 
 def _routes() -> list[APIRoute]:
-    routers = (*chat.routers, *support.routers, *admin.routers, *api.routers)
+    routers = (*chat.routers, *support.routers, *admin.routers, *admin.integrations.ways_back, *api.routers)
     return [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
 
 
@@ -177,12 +196,13 @@ def _requests(route: APIRoute, ours: Tenant, theirs: Tenant) -> list[tuple[str, 
     fields = [field.name for field in route.dependant.body_params]
     made = []
     for method in sorted(route.methods or ()):
-        for owners in product((theirs, ours), repeat=len(names)):
+        for owners, ended in product(product((theirs, ours), repeat=len(names)), {False, "connection" in names}):
             if names and all(each is ours for each in owners):
                 continue
             path = route.path
             for name, owner in zip(names, owners, strict=True):
-                path = path.replace(f"{{{name}}}", owner.ids.get(name) or NOBODYS[name])
+                value = owner.ids["ended"] if ended and name == "connection" else owner.ids.get(name) or NOBODYS[name]
+                path = path.replace(f"{{{name}}}", value)
             if queries:
                 path += "?" + "&".join(f"{name}={theirs.ids[name]}" for name in queries)
             made.append((method, path, *_body(fields, theirs)))
@@ -215,11 +235,14 @@ async def _controls(routes: Sequence[APIRoute], theirs: Tenant) -> int:
         "/projects/{project}/memory",
         "/api/v1/projects",
         "/admin/members",
+        "/admin/integrations",
+        "/admin/integrations/mcp",
+        "/admin/connections/{connection}",
     }
     missed = 0
     for route in routes:
         if route.path in must and "GET" in (route.methods or ()):
-            answer = await theirs.visitor.get(route.path.format(**theirs.ids))
+            answer = await theirs.visitor.get(route.path.format(**theirs.ids, **NOBODYS))
             missed += theirs.mark not in answer.text
     return missed
 

@@ -6,12 +6,14 @@ from uuid import UUID
 
 import click
 
+from joule.cli import _care, _clients, mcp
 from joule.cli._installation import opened, read_settings
 from joule.cli._output import Failed, Output, reporting, table
 from joule.kernel.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
     from integrations.catalogue.model import Provider
+    from integrations.pins import PinView
     from integrations.queries import ConnectionView
     from joule.assembly import House
     from joule.kernel.principal import Principal
@@ -24,9 +26,24 @@ _MEND = {
 }
 
 
+_LOOK_INTO = (
+    "What it publishes about itself has changed, so nobody can connect to it. Ask the provider why; if it is meant, run "
+    "`joule integrations accept PROVIDER`."
+)
+
+
 @click.group("integrations")
 def command() -> None:
     """See, connect and disconnect accounts at providers."""
+
+
+command.add_command(mcp.command)
+
+
+command.add_command(_care.rotate_keys)
+command.add_command(_care.accept)
+command.add_command(_care.connectors)
+command.add_command(_clients.client)
 
 
 @command.command("list")
@@ -140,7 +157,8 @@ async def doctor(output: Output) -> None:
     """Check every connected account and say how to mend what does not work. Exits with 1 when something does not."""
     async with opened() as (house, person):
         views = await _connections(house, person)
-    found = [
+        changed = await _changed(house, person)
+    found: list[dict[str, object]] = [
         {
             "connection": each.connection,
             "provider": each.provider,
@@ -151,9 +169,13 @@ async def doctor(output: Output) -> None:
         for each in views
         if not each.is_over or each.telling in {"pending", "gave_up"}
     ]
+    found += [
+        {"connection": None, "provider": each.provider, "ok": False, "status": "issuer_changed", "fix": _LOOK_INTO}
+        for each in changed
+    ]
     well = all(each["ok"] for each in found)
     rows = [
-        ("ok" if each["ok"] else "NO", each["connection"], each["provider"], each["status"], each["fix"])
+        ("ok" if each["ok"] else "NO", each["connection"] or "", each["provider"], each["status"], each["fix"])
         for each in found
     ]
     output.result(
@@ -161,6 +183,14 @@ async def doctor(output: Output) -> None:
     )
     if not well:
         raise Failed
+
+
+async def _changed(house: "House", person: "Principal") -> "list[PinView]":
+    """Providers whose published settings are no longer what was accepted."""
+    from integrations import pins
+
+    async with house.database.read(person.org) as session:
+        return [each for each in await pins.pins(session, person.org) if each.refused_at is not None]
 
 
 def _mend(view: "ConnectionView") -> str:

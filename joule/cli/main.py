@@ -22,7 +22,7 @@ COMMANDS = {
     "integrations": ("joule.cli.integrations", "See, connect and disconnect accounts at providers."),
     "policy": ("joule.cli.policy", "Check policy files before they are used."),
     "privacy": ("joule.cli.privacy", "Show what is stored, whose it is and when it ends."),
-    "vault": ("joule.cli.vault", "Make the key file that wraps every key."),
+    "vault": ("joule.cli.vault", "Make and replace the keys that wrap every key."),
     "migrate": ("joule.cli.migrate", "Bring the database's schema up to date."),
     "web": ("joule.cli.web", "Run one web process; start as many as you need."),
     "worker": ("joule.cli.worker", "Run one worker process; start as many as you need."),

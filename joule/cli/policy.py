@@ -20,6 +20,7 @@ ACTIONS = (
     "joule.tasks.actions",
     "joule.replay.actions",
     "integrations.actions",
+    "integrations.care.actions",
     "integrations.mcp.actions",
 )
 

@@ -147,6 +147,7 @@ async def _run(
         if server is not None:
             group.create_task(_watch(server, output, stopping))
         if demo is not None:
+            ready = {**ready, "facts": {**ready["facts"], "demo": f"127.0.0.1:{_demonstration.port_of(demo)}"}}
             group.create_task(
                 _demonstration.keep(
                     demo, stopping, environment=sparing, base_url=web.base_url, logs=logs, say=output.say
@@ -206,7 +207,10 @@ async def _announce(
     address = web.base_url or f"http://{host}:{web.port}"
     link = f"{address.rstrip('/')}{ready['path']}"
     told = {"url": link, "address": address, "home": str(settings.home), "model": settings.llm.name, **ready["facts"]}
-    output.result(told, f"{_greeting(settings, address)}\n\n  Sign in (works once): {link}\n\nCtrl-C stops everything.")
+    about = f"\nThe pretend provider Demo CRM listens at {told['demo']}." if told.get("demo") else ""
+    output.result(
+        told, f"{_greeting(settings, address)}{about}\n\n  Sign in (works once): {link}\n\nCtrl-C stops everything."
+    )
     return None
 
 

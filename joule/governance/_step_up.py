@@ -71,5 +71,11 @@ async def answered(journal: TaskJournal, action: Action[Any], call: str, asked: 
         journal.note(Kind.GIVEN, call=call, attrs={"approval_id": str(question), "person": person})
         return None
     journal.note(Kind.DECLINED, call=call, attrs={"approval_id": str(question)})
+    if found.answer is Answer.SPENT:  # what nobody can give any more; see `approvals.granted`
+        return Deny(
+            policies=(),
+            reason="the connected account was disconnected while this waited for a permission of it",
+            advice="An owner or admin can connect the account again; then ask once more.",
+        )
     reason, advice = approvals.words_of(found, journal.keyring)
     return Deny(policies=(), reason=reason, advice=advice)

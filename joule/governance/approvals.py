@@ -59,8 +59,12 @@ _ANSWER = text(
     "WHERE org_id = :org AND id = :id AND state = 'asked' AND expires_at > :at RETURNING task_id"
 )
 _GRANT = text(
-    "UPDATE approval SET state = 'approved', answered_at = :at, answered_by = :by "
+    "UPDATE approval SET state = :state, answered_at = :at, answered_by = :by "
     "WHERE org_id = :org AND action = ANY(:actions) AND state = 'asked' AND expires_at > :at RETURNING task_id"
+)
+_WAITED_FOR = text(
+    "SELECT DISTINCT action FROM approval"
+    " WHERE org_id = :org AND action LIKE :about AND state = 'asked' AND expires_at > :at"
 )
 _TASK = text("SELECT task_id FROM approval WHERE org_id = :org AND id = :id")
 _SPEND = text(
@@ -165,12 +169,27 @@ async def answer(
 
 
 async def granted(
-    session: WriteSession, org: OrgId, *, connections: Iterable[UUID], by: PersonId, at: datetime
+    session: WriteSession,
+    org: OrgId,
+    *,
+    connections: Iterable[UUID],
+    by: PersonId | None,
+    at: datetime,
+    ended: bool = False,
 ) -> Sequence[TaskId]:
-    """Answer every question that waits for a permission of these connected accounts. The tasks to go on with."""
-    about = [f"{STEP_UP}{each}" for each in connections]
-    found = await session.execute(_GRANT, {"org": org, "actions": about, "by": by, "at": at})
+    """Answer every question that waits for a permission of these connected accounts. The tasks to go on with.
+
+    `ended`: the accounts were disconnected, so nobody can give it any more. Such a question counts as spent.
+    """
+    about, state = [f"{STEP_UP}{each}" for each in connections], "spent" if ended else "approved"
+    found = await session.execute(_GRANT, {"org": org, "actions": about, "by": by, "at": at, "state": state})
     return sorted({TaskId(each) for each in found.scalars().all()})
+
+
+async def waited_for(session: AsyncSession, org: OrgId, *, at: datetime) -> frozenset[UUID]:
+    """The connected accounts of which a permission is waited for."""
+    found = await session.execute(_WAITED_FOR, {"org": org, "about": f"{STEP_UP}%", "at": at})
+    return frozenset(UUID(each.removeprefix(STEP_UP)) for each in found.scalars())
 
 
 async def give_back(session: WriteSession, *, org: OrgId, approval: UUID) -> None:

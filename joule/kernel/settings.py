@@ -149,14 +149,27 @@ class IntegrationSettings(BaseSettings):
             description="JSON file (mode 0600) with the deployment's own OAuth apps; empty: each organisation's own."
         ),
     ] = None
+    connectors: Annotated[
+        str, Field(description="Connectors of installed packages to use, by name, separated by commas; empty: none.")
+    ] = ""
     demo_port: Annotated[
         int,
-        Field(ge=0, le=65535, description="Port of the labelled demonstration provider on loopback; 0: there is none."),
-    ] = 8110
+        Field(
+            ge=0,
+            le=65535,
+            description="Port of the labelled demonstration provider on loopback. 0: none; unset, `joule up` picks one.",
+        ),
+    ] = 0
     mcp_port: Annotated[
         int,
         Field(
             ge=0, le=65535, description="Port on loopback where an MCP server may be added, for trying one; 0: none."
+        ),
+    ] = 0
+    mcp_issuer_port: Annotated[
+        int,
+        Field(
+            ge=0, le=65535, description="Port on loopback of the issuer that signs people in to that server; 0: none."
         ),
     ] = 0
 

@@ -1,6 +1,6 @@
 """All SQL on data keys. Every function runs inside the caller's transaction, under its organisation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -30,6 +30,12 @@ _RETIRE = text(
 _SHRED = text(
     "UPDATE data_key SET state = 'shredded', wrapped = ''::bytea, ended_at = :at"
     " WHERE org_id = :org AND (CAST(:subject AS text) IS NULL OR subject = :subject) AND state <> 'shredded'"
+)
+
+_MADE_BEFORE = text(
+    "SELECT subject FROM data_key WHERE org_id = :org AND state = 'active' AND created_at < :before"
+    " AND CASE WHEN :kind = '' THEN subject = '' ELSE starts_with(subject, :kind || ':') END"
+    " ORDER BY created_at, id LIMIT :many"
 )
 
 _ORG_SHREDDED = text("SELECT 1 FROM data_key WHERE org_id = :org AND subject = '' AND state = 'shredded' LIMIT 1")
@@ -86,6 +92,29 @@ async def of_subject(session: AsyncSession, org: OrgId, subject: str) -> Sequenc
     """The rows of a subject as they are now, oldest first. Never served from the session's memory."""
     found = await session.execute(_OF_SUBJECT, {"org": org, "subject": subject})
     return [_stored(row) for row in found.mappings()]
+
+
+def from_columns(found: Mapping[str, Sequence[Any]]) -> Sequence[Stored]:
+    """Rows that came along in another room's statement, each column as a list; oldest first."""
+    columns = (found[name] for name in ("id", "subject", "ordinal", "scheme", "kek_id", "wrapped", "state"))
+    return [
+        Stored(
+            id=key,
+            subject=subject,
+            ordinal=ordinal,
+            wrapped=WrappedKey(kek=KekName(scheme=scheme, kek_id=kek), blob=bytes(wrapped)),
+            state=state,
+        )
+        for key, subject, ordinal, scheme, kek, wrapped, state in zip(*columns, strict=True)
+    ]
+
+
+async def made_before(
+    session: AsyncSession, org: OrgId, kind: str, *, before: datetime, many: int | None
+) -> Sequence[str]:
+    """The subjects of a kind ("" is the organisation itself) whose present key was made before, longest ago first."""
+    found = await session.execute(_MADE_BEFORE, {"org": org, "kind": kind, "before": before, "many": many})
+    return list(found.scalars())
 
 
 async def add(

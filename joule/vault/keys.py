@@ -63,6 +63,11 @@ class Keyring:
         """
         return hmac.digest(self._commitment_key, length_prefixed(purpose.encode(), *parts), "sha256")
 
+    @property
+    def active(self) -> UUID:
+        """The id of the key that seals from now on."""
+        return self._active
+
     def is_current(self, sealed: bytes) -> bool:
         """Whether a record is already under the active key."""
         return record.key_id_of(sealed) == self._active

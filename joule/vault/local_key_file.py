@@ -90,6 +90,11 @@ class LocalKeyFile:
         """Makes a fresh key and wraps with it from now on, in every process. Former keys still open."""
         return KekName(scheme=self.scheme, kek_id=await asyncio.to_thread(self._add))
 
+    async def former(self) -> tuple[str, ...]:
+        """The ids of the keys that are still there to open what they once wrapped."""
+        keys = await asyncio.to_thread(self._fresh)
+        return tuple(sorted(name for name in keys.by_id if name != keys.current))
+
     async def retire(self, kek_id: str) -> None:
         """Removes a former key for good. Only `joule.vault.rotation` may know that nothing needs it any more."""
         await asyncio.to_thread(self._remove, kek_id)

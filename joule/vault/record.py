@@ -44,6 +44,11 @@ _PLACE_START = struct.Struct(">I16sI16sI")
 _PLACE_END = struct.Struct(">IQ")
 
 
+def sealed_by_another(column: str, key: str) -> str:
+    """SQL that is true of a record in `column` whose data key is not the one whose 16 bytes are the parameter `key`."""
+    return f"substring({column} from {len(_PREFIX) + 1} for 16) <> :{key}"
+
+
 def length_prefixed(*parts: bytes) -> bytes:
     """The parts joined so that no two different lists of parts give the same bytes."""
     return b"".join([len(part).to_bytes(4, "big") + part for part in parts])

@@ -31,8 +31,8 @@ class KekRotation:
         """`owner` logs in as the schema's owner; `wrapper` opens with the former keys too (see `Succession`)."""
         self._owner, self._wrapper, self._environment = owner, wrapper, environment
 
-    async def rewrap(self, *, batch: int = 200) -> Rewrapped:
-        """Wraps every living data key with the current key, `batch` rows to a transaction.
+    async def rewrap(self, *, batch: int = 200, told: Callable[[int], None] | None = None) -> Rewrapped:
+        """Wraps every living data key with the current key, `batch` rows to a transaction; `told` how many so far.
 
         May be interrupted and run again, and run by several at once. Raises what unwrapping raises; the batches
         before it stay done.
@@ -42,6 +42,8 @@ class KekRotation:
             current = await self._wrapper.current()  # each time, since another operator may rotate meanwhile
             done = await self._rewrap_some(current, batch)
             moved += done
+            if told is not None and done:
+                told(moved)
             if done == 0:
                 return Rewrapped(moved=moved, left=await self.left(), current=current)
 

@@ -8,9 +8,9 @@ and not longer.
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -61,6 +61,19 @@ class Vault:
         rows = await _store.of_subject(session, org, subject)
         if not rows and create:
             rows = await self._begin(session, org, subject)
+        return await self._ring(org, subject, rows)
+
+    async def keyring_of(self, org: OrgId, subject: str, columns: Mapping[str, Sequence[Any]]) -> Keyring:
+        """The ring of keys that another room's statement brought along with what they open, to save a question.
+
+        `columns` are those of `data_key`, each as a list, of this organisation, read in that very statement: nothing
+        older may be given. Raises as `keyring` does.
+        """
+        _check(subject)
+        rows = [row for row in _store.from_columns(columns) if row.subject == subject]
+        return await self._ring(org, subject, rows)
+
+    async def _ring(self, org: OrgId, subject: str, rows: Sequence[Stored]) -> Keyring:
         if not rows:
             raise NoKey()
         if any(row.state == SHREDDED for row in rows):
@@ -88,6 +101,12 @@ class Vault:
         now = self._clock.now()
         await _store.retire(session, org, subject, at=now)
         await _store.add(session, org, fresh, at=now)
+
+    async def made_before(
+        self, session: AsyncSession, org: OrgId, kind: str, *, before: datetime, many: int | None
+    ) -> Sequence[str]:
+        """The subjects of a kind (`grant` of `grant:<id>`; "" for the organisation) whose present key is older."""
+        return await _store.made_before(session, org, kind, before=before, many=many)
 
     async def shred(self, session: WriteSession, org: OrgId, subject: str) -> int:
         """Destroys every key of one subject; returns how many there were to destroy.

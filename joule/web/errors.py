@@ -21,6 +21,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from integrations import errors as accounts
+from integrations.oauth.errors import DiscoveryRefused, RequestRefused
 from joule.kernel import errors as kernel
 from joule.kernel.errors import JouleError
 from joule.web.rendering import Templates
@@ -112,6 +114,18 @@ _STATUS: tuple[tuple[type[JouleError], int], ...] = (
     (kernel.Unavailable, 503),
     (kernel.LimitReached, 429),
     (kernel.Stopped, 409),
+    (accounts.AdminsGive, 403),
+    (accounts.NotAllowedHere, 403),
+    (accounts.ReadOnlyConnection, 403),
+    (accounts.HostRefused, 422),
+    (accounts.ConnectionRevoked, 409),
+    (accounts.NeedsReconnecting, 409),
+    (accounts.AnotherAccount, 409),
+    (accounts.ClientRefused, 409),
+    (accounts.AnswerRefused, 502),
+    (accounts.ProviderRefused, 502),
+    (RequestRefused, 502),
+    (DiscoveryRefused, 502),
 )
 
 

@@ -114,14 +114,16 @@ class Guards:
         return "cookie" not in headers
 
     def _sealed(self, scope: Scope, send: Send) -> Send:
-        is_static = scope["path"].startswith("/static/")
+        path = scope["path"]
+        is_static = path.startswith("/static/")
+        is_public = path.startswith("/integrations/clients/")  # the same for everybody; says itself how long it holds
 
         async def sealed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers[name] = value
-                if not is_static:
+                if not is_static and not (is_public and "Cache-Control" in headers):
                     headers["Cache-Control"] = "no-store"
                 if self._address.is_https:
                     headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"

@@ -1,5 +1,6 @@
 """Says amounts and names of the inside as people would. Pure."""
 
+import re
 from datetime import timedelta
 
 TOOLS: dict[str, tuple[str, str]] = {  # tool or action → icon, what it does in words
@@ -26,6 +27,8 @@ FACTS: dict[str, str] = {  # facts of a decision → words; a fact not listed is
     "approved": "Approved by a person",
 }
 
+_SERVED = re.compile(r"mcp_.+_[0-9a-f]{8}")  # a tool of an MCP server, as the agent's room names it
+
 _VALUES: dict[str, str] = {
     "provenance=words": "your own words",
     "provenance=minted": "this task's own results",
@@ -42,7 +45,9 @@ _VALUES: dict[str, str] = {
 
 
 def tool(name: str) -> tuple[str, str]:
-    """The icon and the words for a tool."""
+    """The icon and the words for a tool; for one of an MCP server without the end of its id."""
+    if _SERVED.fullmatch(name):
+        return "plug", f"MCP: {name[4:-9].replace('_', ' ')}"
     return TOOLS.get(name, ("spark", name.replace("_", " ").replace(".", ": ").capitalize()))
 
 

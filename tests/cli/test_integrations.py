@@ -3,17 +3,29 @@
 import asyncio
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from integrations.catalogue.load import catalogue
+from integrations.clients import Clients
+from integrations.oauth.wire import ClientIdentity, ServerMetadata
+from integrations.pins import Pins
+from joule.assembly import open_house
 from joule.cli.main import main
+from joule.identity import queries as people
+from joule.identity.deployment import DEPLOYMENT
+from joule.kernel.ids import DecisionId, new_id
 from joule.kernel.settings import Settings
+from tests.house.source import ROOT
 from tests.support.house import home
 from tests.web.connected import Account, connected
 
 Joule = Callable[..., Result]
+ISSUER = "https://public-api.wordpress.com"
 
 
 @pytest.fixture
@@ -49,6 +61,81 @@ def test_a_provider_is_found_and_described_in_words(joule: Joule) -> None:
     assert told["splits_read_from_write"] is False
     assert told["could"]["spend"] == catalogue().provider("google_ads").could["spend"]
     assert "Not verified" in joule("show", "google_ads").stdout
+
+
+def test_a_provider_whose_published_settings_changed_is_told_and_can_be_accepted(
+    joule: Joule, settings: Settings
+) -> None:
+    async def changed() -> None:
+        async with home(settings) as found:
+            org, decision = found.org, DecisionId(new_id())
+            pins = Pins(database=found.house.database, vault=found.house.vault, clock=found.house.clock)
+            seen = ServerMetadata(issuer=ISSUER, authorization_endpoint=f"{ISSUER}/a", token_endpoint=f"{ISSUER}/t")
+            await pins.keep(org, "wordpress_com", seen, decision=decision)
+            await pins.note(org, "wordpress_com", ISSUER, refused=True, decision=decision)
+
+    asyncio.run(changed())
+
+    before = json.loads(joule("doctor", "--json").stdout)
+    accepted = json.loads(joule("accept", "wordpress_com", "--json").stdout)
+
+    assert [each["status"] for each in before["connections"] if not each["ok"]] == ["issuer_changed"]
+    assert accepted["pins"] == 1
+    assert joule("doctor").exit_code == 0
+
+
+def test_connectors_of_others_are_listed_and_a_name_nobody_brings_is_told(
+    joule: Joule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "support" / "connector"))
+    off = json.loads(joule("connectors", "--json").stdout)["connectors"]
+    monkeypatch.setenv("JOULE_INTEGRATIONS_CONNECTORS", "sample_crm")
+    on = json.loads(joule("connectors", "--json").stdout)["connectors"]
+    monkeypatch.setenv("JOULE_INTEGRATIONS_CONNECTORS", "sample_crm, nobody")
+    wrong = joule("connectors")
+
+    assert [(each["name"], each["enabled"]) for each in off] == [("sample_crm", False)]
+    assert [(each["name"], each["enabled"]) for each in on] == [("sample_crm", True)]
+    assert wrong.exit_code == 1
+    assert "no package brings it" in wrong.stdout
+
+
+def test_an_app_is_registered_with_a_private_key_and_a_further_secret_from_files(
+    joule: Joule, settings: Settings, tmp_path: Path
+) -> None:
+    there(settings)
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / "key.pem").write_bytes(pem)
+    (tmp_path / "token").write_text("developer-token-7\n")
+
+    made = joule(
+        *("client", "google_ads", "--client-id", "app", "--key-file", str(tmp_path / "key.pem"), "--key-id", "k1"),
+        *("--extra", f"developer_token={tmp_path / 'token'}", "--json"),
+    )
+    wrong = joule("client", "google_ads", "--client-id", "app", "--key-file", str(tmp_path / "token"))
+    other = joule("client", "google_ads", "--client-id", "app", "--key-file", str(tmp_path / "key.pem"), "--key-algorithm", "RS256")  # fmt: skip
+    neither = joule("client", "google_ads")
+
+    assert made.exit_code == 0, made.output
+    assert "PRIVATE" not in made.output
+    assert [each.exit_code for each in (wrong, other, neither)] == [1, 1, 1]
+
+    async def kept() -> tuple[ClientIdentity, str]:
+        async with open_house(settings) as house:
+            async with house.database.read(DEPLOYMENT) as session:
+                org = (await people.organisations(session))[0]
+            clients = Clients(vault=house.vault, deployment={})
+            async with house.database.read(org) as session:
+                found = await clients.of(session, org, "google_ads")
+                further = await clients.further(session, org, "google_ads")
+        return found, further["developer_token"].reveal()
+
+    found, further = asyncio.run(kept())
+    assert found.private_key is not None
+    assert found.private_key.reveal() == pem.decode()
+    assert (found.client_id, found.key_id, found.key_algorithm, further) == ("app", "k1", "ES256", "developer-token-7")
+    assert json.loads(joule("client", "google_ads", "--forget", "--json").stdout)["client"] is None
 
 
 def test_a_provider_or_a_connection_that_is_not_there_is_said_so(joule: Joule, settings: Settings) -> None:

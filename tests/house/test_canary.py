@@ -17,7 +17,8 @@ async def test_nothing_of_a_day_at_joule_is_found_in_clear(
     findings = await hunt(settings, server=test_server.server, superuser=superuser)
     blind = await controls(settings, server=test_server.server, superuser=superuser)
 
-    assert findings.planted >= 40
-    assert len(findings.places) >= 6
+    assert findings.planted >= 65
+    assert {"prompts of models", "pages and receipts of admins"} <= findings.places
+    assert len(findings.places) >= 12
     assert findings.leaks == []
     assert blind == []  # positive control: the same search finds what was put there in clear

@@ -7,11 +7,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from integrations._late import Late
 from integrations.actions import RevokeConnection, TellProvider
+from integrations.catalogue.load import catalogue
 from integrations.errors import ConnectionRevoked
+from integrations.oauth.secret import Secret
+from integrations.oauth.wire import TokenOutcome, TokenSet
 from integrations.results import Synced
 from integrations.revoking import Revoking
-from integrations.tables import ConnectionRow, RevocationRow
+from integrations.tables import ConnectionRow, OAuthGrantRow, RevocationRow
 from joule.database.engine import Database
 from joule.kernel.ids import DecisionId, OrgId, PersonId, TaskId, new_id
 from joule.kernel.principal import Principal, Role, Via
@@ -114,6 +118,49 @@ async def test_late_tokens_the_provider_would_not_hear_of_are_ended_by_the_job_t
 
     assert told.state == "done"
     assert here.provider.refresh is None
+
+
+class Whole:
+    """The endpoints of a provider at which ending one token ends all there is; remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[TokenSet] = []
+
+    async def opening(self) -> "Whole":
+        return self
+
+    async def refresh(self, tokens: TokenSet) -> TokenSet:
+        raise AssertionError("nobody renews these")
+
+    async def revoke(self, tokens: TokenSet) -> tuple[TokenOutcome, ...]:
+        self.told.append(tokens)
+        return (TokenOutcome(token="access", outcome="revoked", detail="told"),)
+
+
+@pytest.mark.parametrize(
+    ("provider", "other_lives", "told"),
+    [("google_ads", True, 0), ("google_ads", False, 1), ("meta_ads_pages", True, 0), ("hubspot", True, 1)],
+)
+async def test_late_tokens_are_not_ended_where_that_would_end_another_living_grant(
+    here: Ground, org: OrgId, provider: str, other_lives: bool, told: int
+):
+    other, whole = await here.connect(org), Whole()
+    async with here.database.write(org) as session:
+        row = await session.get(OAuthGrantRow, (org, other.grant))
+        assert row is not None
+        family = catalogue().provider(provider).family
+        row.family, row.status = family, "active" if other_lives else "needs_reconnecting"
+    late = Late(database=here.database, vault=here.vault, clock=here.clock)
+    tokens = TokenSet(access_token=Secret("late-token"), received_at=here.clock.now())
+
+    await late.end(org, new_id(), provider, whole.opening, tokens, decision=DECISION, cause="unfinished")
+
+    assert len(whole.told) == told
+    async with here.database.read(org) as session:
+        kept = (await session.execute(select(RevocationRow.state, RevocationRow.tokens, RevocationRow.outcomes))).one()
+    assert (kept.state, kept.tokens) == ("done", None)
+    word = "access:revoked:told" if told else "access:unsupported:would_end_others"
+    assert list(kept.outcomes) == [word]
 
 
 async def test_one_of_several_products_ends_alone_and_the_provider_is_not_told(here: Ground, org: OrgId):

@@ -60,7 +60,7 @@ async def test_a_stale_token_is_renewed_and_kept(here: Ground, org: OrgId, clock
     assert row.decision_id == DECISION
 
 
-async def test_many_who_find_it_stale_renew_it_once(here: Ground, org: OrgId, clock: StoppedClock):
+async def test_rule_14_many_who_find_it_stale_renew_it_once(here: Ground, org: OrgId, clock: StoppedClock):
     at = await here.connect(org)
     clock.advance(timedelta(minutes=56))
     processes = [other_process(here) for _ in range(4)]
@@ -113,7 +113,9 @@ async def test_a_busy_provider_is_not_asked_again_before_it_has_rested(here: Gro
     assert here.provider.refreshes == 1
 
 
-async def test_a_dead_grant_needs_reconnecting_and_is_not_deleted(here: Ground, org: OrgId, clock: StoppedClock):
+async def test_rule_16_a_dead_grant_needs_reconnecting_and_is_not_deleted(
+    here: Ground, org: OrgId, clock: StoppedClock
+):
     at = await here.connect(org)
     here.provider.refresh = "another"
     clock.advance(timedelta(minutes=61))
@@ -142,7 +144,7 @@ async def test_a_refused_client_is_no_dead_grant(here: Ground, org: OrgId, clock
     assert (await here.refreshing.usable(org, at.connection, decision=DECISION)).generation == 2
 
 
-async def test_an_answer_lost_in_a_crash_is_tried_once_more_and_then_told(
+async def test_rule_13_an_answer_lost_in_a_crash_is_tried_once_more_and_then_told(
     here: Ground, org: OrgId, clock: StoppedClock
 ):
     at = await here.connect(org)
@@ -188,7 +190,7 @@ async def test_a_line_that_breaks_leaves_a_mark_that_the_answer_is_unknown(
     assert (await here.refreshing.usable(org, at.connection, decision=DECISION)).generation == 2
 
 
-async def test_invalid_grant_is_not_believed_when_somebody_else_has_just_renewed(
+async def test_rule_16_invalid_grant_is_not_believed_when_somebody_else_has_just_renewed(
     here: Ground, org: OrgId, clock: StoppedClock
 ):
     at = await here.connect(org)
@@ -248,7 +250,9 @@ async def test_an_older_token_put_back_does_not_open(here: Ground, org: OrgId, c
         await here.refreshing.usable(org, at.connection, decision=DECISION)
 
 
-def test_a_lease_shorter_than_three_deadlines_does_not_start(database: Database, vault: Vault, clock: StoppedClock):
+def test_rule_15_a_lease_shorter_than_three_deadlines_does_not_start(
+    database: Database, vault: Vault, clock: StoppedClock
+):
     for lease, fits in ((5.9, False), (6.0, True)):
         arguments = {"deadline": timedelta(seconds=2), "lease": timedelta(seconds=lease)}
         if fits:

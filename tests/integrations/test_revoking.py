@@ -48,7 +48,7 @@ async def call(here: Office, connection: object) -> object:
     )
 
 
-async def test_a_disconnected_account_is_refused_at_the_next_call_and_its_tokens_cannot_be_opened(here: Office):
+async def test_rule_21_a_disconnected_account_is_refused_at_the_next_call_and_its_tokens_cannot_be_opened(here: Office):
     made = await here.connect(*READING)
     assert await call(here, made.connection)
 
@@ -109,7 +109,7 @@ async def test_the_receipt_names_tasks_that_are_in_the_journal(here: Office):
     assert all(found)
 
 
-async def test_a_provider_that_cannot_be_reached_is_told_later_and_the_account_is_dead_all_the_same(
+async def test_rule_21_a_provider_that_cannot_be_reached_is_told_later_and_the_account_is_dead_all_the_same(
     here: Office, clock: StoppedClock
 ):
     made = await here.connect(*READING)

@@ -100,10 +100,10 @@ class Office:
 
 
 @asynccontextmanager
-async def office(settings: Settings, clock: Clock) -> AsyncIterator[Office]:
-    """A house with the demonstration on a free port."""
+async def office(settings: Settings, clock: Clock, **more: Any) -> AsyncIterator[Office]:
+    """A house with the demonstration on a free port. `more` are settings of connected accounts."""
     app = build_app(now=clock.now)
     async with served(app) as port:
-        chosen = settings.model_copy(update={"integrations": IntegrationSettings(demo_port=port)})
+        chosen = settings.model_copy(update={"integrations": IntegrationSettings(demo_port=port, **more)})
         async with home(chosen, clock=clock) as found:
             yield Office(home=found, demo=app, address=f"127.0.0.1:{port}", session=new_id())

@@ -15,6 +15,7 @@ from integrations.clients import Clients
 from integrations.endpoints import ProviderEndpoints, guarded
 from integrations.oauth.secret import Secret
 from integrations.oauth.wire import ClientIdentity, TokenSet
+from integrations.pins import Pins
 from integrations.refreshing import Refreshing
 from integrations.tables import ConnectionRow, OAuthGrantRow
 from joule.database.engine import Database
@@ -158,10 +159,13 @@ def keeper(
     )
 
 
-def endpoints_over(network: Network, *, vault: Vault, clock: Clock, deadline_seconds: float = 2.0) -> ProviderEndpoints:
+def endpoints_over(
+    network: Network, *, database: Database, vault: Vault, clock: Clock, deadline_seconds: float = 2.0
+) -> ProviderEndpoints:
     """The way to the provider, as the client it knows."""
     client = ClientIdentity(client_id=CLIENT, client_secret=Secret(SECRET))
     return ProviderEndpoints(
+        pins=Pins(database=database, vault=vault, clock=clock),
         clients=Clients(vault=vault, deployment=MappingProxyType({PROVIDER: client})),
         http=guarded(network, deadline_seconds=deadline_seconds),
         clock=clock,
@@ -174,7 +178,7 @@ async def ground(database: Database, vault: Vault, clock: Clock) -> AsyncIterato
     async with Rotating().running() as provider:
         assert isinstance(provider, Rotating)
         network = Network(loopback=[("127.0.0.1", provider.server.port)])
-        endpoints = endpoints_over(network, vault=vault, clock=clock)
+        endpoints = endpoints_over(network, database=database, vault=vault, clock=clock)
         yield Ground(
             database=database,
             vault=vault,

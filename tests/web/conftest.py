@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from joule.identity.actions import InvitePerson, IssueSignInLink
 from joule.kernel.principal import Principal, Role, Via
-from joule.kernel.settings import Settings, WebSettings
+from joule.kernel.settings import IntegrationSettings, Settings, WebSettings
 from joule.web.app import build_app
 from tests.support.house import Home, home
 from tests.support.scripted_model import Says, ScriptedModel
@@ -44,19 +44,23 @@ class Site:
         return made.token.get_secret_value()
 
     @asynccontextmanager
-    async def signed_in(self, role: Role = Role.OWNER) -> AsyncIterator[httpx.AsyncClient]:
+    async def signed_in(self, role: Role = Role.OWNER, *, email: str = "") -> AsyncIterator[httpx.AsyncClient]:
         """The browser of somebody in `role`."""
-        token = await self.link() if role is Role.OWNER else await self._invited(role)
+        token = (
+            await self.link()
+            if role is Role.OWNER
+            else await self._invited(role, email or f"{role.value}@example.test")
+        )
         async with self.stranger() as client:
             assert (await client.post("/sign-in/link", data={"token": token})).status_code == 303
             yield client
 
-    async def _invited(self, role: Role) -> str:
+    async def _invited(self, role: Role, email: str) -> str:
         made = await self.home.house.commands.perform(
             InvitePerson(
                 principal=self.home.owner,
                 person_name=role.value.capitalize(),
-                email=f"{role.value}@example.test",
+                email=email,
                 role=role,
             )
         )
@@ -65,8 +69,10 @@ class Site:
 
 @pytest.fixture
 async def site(settings: Settings) -> AsyncIterator[Site]:
-    """A house with an owner and the project Spring; uploads of at most 1 MB."""
-    small = settings.model_copy(update={"web": WebSettings(max_upload_mb=1)})
+    """A house with an owner and the project Spring; uploads of at most 1 MB. The demonstration is known, and never asked."""
+    small = settings.model_copy(
+        update={"web": WebSettings(max_upload_mb=1), "integrations": IntegrationSettings(demo_port=8110)}
+    )
     model = ScriptedModel(script=[Says(text="Good day.")])
     async with home(small, model=model) as found:
         yield Site(app=build_app(found.house), home=found, model=model)

@@ -174,14 +174,18 @@ async def refused(abroad: Abroad, client: httpx.AsyncClient, address: str) -> tu
         (f"{CALLBACK}?error=<script>alert(1)</script>&error_description=<b>EVIL&state=never-issued", "unusable"),
     ],
 )
-async def test_an_answer_nobody_asked_for_connects_nothing(abroad: Abroad, forged: str, word: str) -> None:
+async def test_rule_01_an_answer_nobody_asked_for_connects_nothing(abroad: Abroad, forged: str, word: str) -> None:
     async with abroad.signed_in() as client:
         said, page = await refused(abroad, client, forged)
+
+        audit = await client.get("/admin/audit")
 
     assert said == word
     assert "EVIL" not in page
     assert "script" not in page
     assert await abroad.connections() == []
+    assert "integrations.finish_connection" in audit.text  # it stands in the journal, as failed
+    assert "EVIL" not in audit.text
 
 
 async def test_an_answer_works_once(abroad: Abroad) -> None:
@@ -206,7 +210,7 @@ async def test_an_answer_to_another_browser_of_the_same_person_connects_nothing(
     assert await abroad.connections() == []
 
 
-async def test_an_answer_to_another_person_connects_nothing(abroad: Abroad) -> None:
+async def test_rule_05_an_answer_to_another_person_connects_nothing(abroad: Abroad) -> None:
     async with abroad.signed_in() as client, abroad.signed_in(Role.ADMIN) as other:
         back = await abroad.consent(await abroad.set_out(client))
         word, _ = await refused(abroad, other, back)
@@ -215,7 +219,7 @@ async def test_an_answer_to_another_person_connects_nothing(abroad: Abroad) -> N
     assert await abroad.connections() == []
 
 
-async def test_an_answer_of_one_provider_is_nothing_to_another(abroad: Abroad) -> None:
+async def test_rule_07_an_answer_of_one_provider_is_nothing_to_another(abroad: Abroad) -> None:
     async with abroad.signed_in() as client:
         back = await abroad.consent(await abroad.set_out(client))
         word, _ = await refused(abroad, client, back.replace("demo_crm", "hubspot"))

@@ -21,7 +21,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     *admin.integrations.ways_back,
     *api.routers,
 )
-PUBLIC = {"/healthz", "/sign-in", "/sign-in/link", "/help/offline-model"}
+PUBLIC = {"/healthz", "/sign-in", "/sign-in/link", "/help/offline-model", "/integrations/clients/{provider}.json"}
 
 
 def permissions_of(dependant: Dependant) -> Iterator[Permission]:

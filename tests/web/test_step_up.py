@@ -37,10 +37,12 @@ async def test_the_card_names_the_permission_and_leads_to_where_it_is_given_and_
         thread = re.search(r"/projects/[0-9a-f-]+/threads/[0-9a-f-]+", page)
         assert thread is not None
         asking = html.unescape((await client.get(thread[0])).text)
-        link = re.search(r'href="(/admin/integrations/demo_crm\?[^"]+)"', asking)
+        link = re.search(r'href="(/chat/permissions/[^"]+)"', asking)
         assert link is not None
-        given = {name: values[0] for name, values in parse_qs(urlsplit(link[1]).query).items()}
-        there = await client.get(link[1])
+        led = (await client.get(link[1])).headers["location"]
+        assert led.startswith("/admin/integrations/demo_crm?")
+        given = {name: values[0] for name, values in parse_qs(urlsplit(led).query).items()}
+        there = await client.get(led)
         asked = await client.post(
             "/admin/integrations/demo_crm/connect",
             data={"scope": ["contacts.read", given.pop("scope")], "mode": "more", **given},

@@ -1,6 +1,6 @@
 """The app people chat in: signing in, projects, conversations, files, memory, their own account."""
 
-from joule.web.chat import account, conversation, files, memory, projects, sending, signin, streaming
+from joule.web.chat import account, conversation, files, memory, permitting, projects, sending, signin, streaming
 
 routers = (
     signin.router,
@@ -8,6 +8,7 @@ routers = (
     projects.router,
     conversation.router,
     sending.router,
+    permitting.router,
     streaming.router,
     files.router,
     memory.router,

@@ -1,13 +1,14 @@
 """Says in words what is asked of a connected account, and which permission it lacks for that. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from integrations.catalogue.load import catalogue
 from integrations.catalogue.model import Provider
+from integrations.stepping import Lacking
 from joule.kernel.errors import NotFound
 from joule.web.chat.views import Permission, StepUp
 
@@ -36,25 +37,37 @@ def title_of(arguments: Mapping[str, Any]) -> str:
         return ""
 
 
-def step_up(
-    lacks: Mapping[str, Any], arguments: Mapping[str, Any], *, question: UUID, task: UUID, back: str, reason: str
-) -> StepUp:
-    """The card that asks for the permission. `back` is the page of the conversation."""
+def step_up(lacks: Mapping[str, Any], arguments: Mapping[str, Any], *, question: UUID, reason: str) -> StepUp:
+    """The card that asks for the permission."""
     names = [str(each) for each in lacks.get("scopes") or ()]
     provider = _provider(str(arguments.get("provider", "")))
-    asked_for = [("scope", each) for each in names]
-    query = urlencode(
-        [*asked_for, ("connection", str(lacks.get("connection", ""))), ("task", str(task)), ("return_to", back)]
-    )
-    at = f"/admin/integrations/{provider.id}" if provider else "/admin/integrations"
     return StepUp(
         id=question,
         answer=f"/chat/approvals/{question}",
-        provider=provider.title if provider else "the connected account",
+        provider=provider.title if provider else "the MCP server" if "server" in arguments else "the connected account",
         reason=reason,
-        permissions=tuple(Permission(name=each, words=_words(provider, each)) for each in names),
-        href=f"{at}?{query}",
+        permissions=permissions(provider, names),
+        href=f"/chat/permissions/{question}",
     )
+
+
+def where_admins_give(provider: str, lacking: Lacking) -> str:
+    """The page on which an owner or admin gives it, with all that is asked for filled in."""
+    asked = [("scope", each) for each in lacking.scopes]
+    about = [("connection", str(lacking.connection)), ("task", str(lacking.task)), ("return_to", lacking.back)]
+    return f"/admin/integrations/{provider}?{urlencode([*asked, *about])}"
+
+
+def where_admins_sign_in(server: UUID, lacking: Lacking) -> str:
+    """The page on which an owner or admin signs in to an MCP server anew, with all that is asked for filled in."""
+    asked = [("scope", each) for each in lacking.scopes]
+    about = [("task", str(lacking.task)), ("return_to", lacking.back)]
+    return f"/admin/integrations/mcp/servers/{server}/sign-in?{urlencode([*asked, *about])}"
+
+
+def permissions(provider: Provider | None, names: Iterable[str]) -> tuple[Permission, ...]:
+    """Permissions with words for them."""
+    return tuple(Permission(name=each, words=_words(provider, each)) for each in names)
 
 
 def is_asking(arguments: Mapping[str, Any]) -> bool:

@@ -21,8 +21,6 @@ class Gathering:
     tool: str
     project: UUID
     reasons: Mapping[str, str]  # the words of the policies in force, by their ids
-    task: UUID
-    back: str = ""  # the page of the conversation
     action: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     decision: Mapping[str, Any] = field(default_factory=dict)
@@ -156,8 +154,6 @@ class Gathering:
             self.lacks,
             self.arguments,
             question=self.approval,
-            task=self.task,
-            back=self.back,
             reason=_sentence(str(why.get("reason") or "the account lacks a permission for this")),
         )
 

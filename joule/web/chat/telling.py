@@ -59,7 +59,6 @@ class Telling:
     ) -> None:
         """`reasons` are the words of the policies by their ids."""
         self._task, self._project, self._renderer, self._reasons = task, project, renderer, reasons
-        self._back = f"/projects/{project}/threads/{thread}"
         self._parts: dict[str, _Text | Gathering] = {}  # by message or tool call, in the order they came
         self.stand: Stand | None = None  # None until the first run starts
         self.error: Mapping[str, Any] = {}
@@ -99,8 +98,6 @@ class Telling:
                     tool=event.tool_call_name,
                     project=self._project,
                     reasons=self._reasons,
-                    task=self._task,
-                    back=self._back,
                 )
             case ToolCallArgsEvent():
                 self._step(event.tool_call_id).arguments = json.loads(event.delta)

@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from integrations import queries
 from integrations.catalogue.load import catalogue
+from integrations.mcp.sign_in import server_of
 from joule.web.access import HealthReader, Here
 from joule.web.admin.integrations import showing
 from joule.web.admin.integrations.views import HealthLine
@@ -28,7 +29,7 @@ def _line(each: queries.ConnectionHealth) -> HealthLine:
     word, tone, advice = showing.health(each.status)
     return HealthLine(
         id=str(each.connection),
-        provider=catalogue().provider(each.provider).title,
+        provider="MCP server" if server_of(each.provider) else catalogue().provider(each.provider).title,
         health=word,
         tone=tone,
         advice=advice,

@@ -102,6 +102,7 @@ class Keeper:
         decision: DecisionId,
         epoch: int | None = None,
         stale: int | None = None,
+        held: Usable | None = None,
     ) -> Usable:
         self.asked += 1
         problem = self.refuses.pop(0) if self.refuses else None

@@ -231,7 +231,7 @@ async def test_one_connection_is_asked_no_faster_than_its_provider_allows(bench:
         await bench.call(slower)
 
 
-async def test_a_refused_token_is_renewed_once_and_the_call_repeated(bench: Bench) -> None:
+async def test_rule_18_a_refused_token_is_renewed_once_and_the_call_repeated(bench: Bench) -> None:
     bench.answers(Json(status=401), Json(value={"ok": True}))
 
     await bench.call(sending())

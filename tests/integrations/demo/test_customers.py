@@ -36,7 +36,14 @@ class Holder:
         self._demo, self.tokens, self._granted, self._generation = demo, tokens, granted, 1
 
     async def usable(
-        self, org: OrgId, connection: UUID, *, decision: DecisionId, epoch: int | None = None, stale: int | None = None
+        self,
+        org: OrgId,
+        connection: UUID,
+        *,
+        decision: DecisionId,
+        epoch: int | None = None,
+        stale: int | None = None,
+        held: Usable | None = None,
     ) -> Usable:
         if stale == self._generation:
             self.tokens, self._generation = await self._demo.endpoint().refresh(self.tokens), self._generation + 1

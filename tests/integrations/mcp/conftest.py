@@ -10,6 +10,7 @@ from integrations.mcp import queries
 from integrations.mcp.actions import AddMcpServer, SetMcpTool
 from integrations.mcp.queries import McpServerView, McpToolView
 from integrations.mcp.results import McpToolsSeen
+from joule.kernel.clock import Clock
 from joule.kernel.settings import Settings
 from tests.integrations.demo.conftest import served
 from tests.support.house import Home, home
@@ -47,11 +48,11 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(settings: Settings, port: int) -> AsyncIterator[Desk]:
-    """A house that was told of `port`."""
+async def desk(settings: Settings, port: int, *, issuer: int = 0, clock: Clock | None = None) -> AsyncIterator[Desk]:
+    """A house that was told of `port`, and of where the server's issuer is."""
     model = ScriptedModel(script=[Says(text="Nothing to do.")])
-    knowing = settings.integrations.model_copy(update={"mcp_port": port})
-    async with home(settings.model_copy(update={"integrations": knowing}), model=model) as found:
+    knowing = settings.integrations.model_copy(update={"mcp_port": port, "mcp_issuer_port": issuer})
+    async with home(settings.model_copy(update={"integrations": knowing}), model=model, clock=clock) as found:
         yield Desk(home=found, url=f"http://127.0.0.1:{port}/mcp", model=model)
 
 

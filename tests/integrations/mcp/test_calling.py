@@ -200,3 +200,23 @@ async def test_a_replay_offers_what_was_offered_then(beside_hostile: Desk, hosti
 
     assert report.verdict is Verdict.IDENTICAL
     assert len(hostile.headers) == calls
+
+
+async def test_a_server_that_starts_to_want_a_token_refuses_calls_and_says_who_signs_in_once_asked(
+    beside_hostile: Desk, hostile: Hostile
+) -> None:
+    name = await read_only(beside_hostile, hostile)
+    (before,) = await beside_hostile.servers()
+    hostile.wants_token = True
+    says(beside_hostile, (name, {"text": "Hello"}))
+
+    await beside_hostile.home.run(beside_hostile.home.claim("Look"))
+    (refused,) = told(beside_hostile)
+    seen = await beside_hostile.home.house.commands.perform(
+        RefreshMcpTools(principal=beside_hostile.home.owner, server=before.server)
+    )
+
+    (after,) = await beside_hostile.servers()
+    assert refused["error"] == "integrations.mcp_needs_authorization"
+    assert (before.sign_in, seen.needs_sign_in, after.needs_sign_in) == (None, True, True)
+    assert [each.state for each in after.tools] == ["allow"]

@@ -74,11 +74,16 @@ async def test_a_server_that_wants_a_token_is_named_as_such_once_its_documents_a
 ) -> None:
     hostile.wants_token = True
 
-    with pytest.raises(McpNeedsAuthorization):
-        await beside_hostile.add()
+    seen = await beside_hostile.add(confirmed=False)
 
-    assert await beside_hostile.servers() == []
+    assert seen.needs_sign_in
+    (server,) = await beside_hostile.servers()
+    assert (server.needs_sign_in, server.tools) == (True, [])
     assert all("authorization" not in each for each in hostile.headers)
+    with pytest.raises(McpNeedsAuthorization):
+        await beside_hostile.home.house.commands.perform(
+            RefreshMcpTools(principal=beside_hostile.home.owner, server=seen.server)
+        )
 
 
 @pytest.mark.parametrize("resource", ["https://other.example.com/mcp", "http://127.0.0.1/mcp"])

@@ -81,6 +81,7 @@ async def test_rule_31_no_secret_is_logged_even_when_everything_is(
     assert "HTTP Request: POST" not in logged
 
 
+@pytest.mark.logs_tokens
 async def test_rule_31_secrets_in_a_query_are_not_logged_either(everything_said: pytest.LogCaptureFixture) -> None:
     async with MetaLike().running() as meta:
         await tokens_of(to_odd(meta, strategy="meta", token_auth="client_secret_post"))

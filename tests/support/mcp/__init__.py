@@ -53,8 +53,15 @@ class Hostile:
     answer: Any = "noted"
     wants_token: bool = False
     redirects_to: str | None = None
+    challenge: str = "Bearer"
     resource: str | None = None
+    issuer: str | None = None
     issuer_says: str | None = None
+    published: dict[str, Any] = field(default_factory=dict)
+    redirects_documents_to: str | None = None
+    registered: dict[str, Any] = field(default_factory=lambda: {"client_id": "made-up"})
+    token_answer: Any = None
+    asked_for_tokens: list[dict[str, str]] = field(default_factory=list)
     endless: bool = False
     called: list[Any] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -66,6 +73,8 @@ class Hostile:
                 Route("/mcp", self._mcp, methods=["POST", "GET", "DELETE"]),
                 Route("/.well-known/oauth-protected-resource/mcp", self._resource),
                 Route("/.well-known/oauth-authorization-server", self._issuer),
+                Route("/register", self._register, methods=["POST"]),
+                Route("/token", self._token, methods=["POST"]),
             ]
         )
 
@@ -74,7 +83,7 @@ class Hostile:
         if self.redirects_to is not None:
             return RedirectResponse(self.redirects_to, status_code=307)
         if self.wants_token:
-            return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
+            return Response(status_code=401, headers={"WWW-Authenticate": self.challenge})
         asked = await request.json()
         if "id" not in asked:
             return Response(status_code=202)
@@ -97,8 +106,19 @@ class Hostile:
         return None
 
     async def _resource(self, request: Request) -> Response:
+        if self.redirects_documents_to is not None:
+            return RedirectResponse(self.redirects_documents_to, status_code=302)
         base = f"{request.url.scheme}://{request.url.netloc}"
-        return JSONResponse({"resource": self.resource or f"{base}/mcp", "authorization_servers": [base]})
+        return JSONResponse(
+            {"resource": self.resource or f"{base}/mcp", "authorization_servers": [self.issuer or base]}
+        )
+
+    async def _register(self, request: Request) -> Response:
+        return JSONResponse(self.registered, status_code=201)
+
+    async def _token(self, request: Request) -> Response:
+        self.asked_for_tokens.append({name: str(value) for name, value in (await request.form()).items()})
+        return JSONResponse(self.token_answer)
 
     async def _issuer(self, request: Request) -> Response:
         base = f"{request.url.scheme}://{request.url.netloc}"
@@ -107,6 +127,9 @@ class Hostile:
                 "issuer": self.issuer_says or base,
                 "authorization_endpoint": f"{base}/authorize",
                 "token_endpoint": f"{base}/token",
+                "registration_endpoint": f"{base}/register",
                 "code_challenge_methods_supported": ["S256"],
+                "token_endpoint_auth_methods_supported": ["none"],
+                **self.published,
             }
         )

@@ -42,7 +42,7 @@ class Peer:
                 if answer.status_code not in (302, 303):
                     return {"status": str(answer.status_code)}
                 url = urljoin(url, answer.headers["location"])
-                if url.startswith("http://127.0.0.1:7777/"):
+                if urlsplit(url).path.startswith("/integrations/callback/"):
                     return dict(parse_qsl(urlsplit(url).query))
         raise AssertionError("the server sends the browser in circles")
 

@@ -59,6 +59,7 @@ const provider = new Provider(issuer, {
   findAccount: async (ctx, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
   features: {
     devInteractions: { enabled: false },
+    registration: { enabled: true },
     revocation: { enabled: true },
     introspection: { enabled: true, allowedPolicy: async () => true },
     pushedAuthorizationRequests: { enabled: true },

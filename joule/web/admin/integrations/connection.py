@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from integrations import queries
 from integrations.actions import RevokeConnection
 from integrations.catalogue.load import catalogue
+from integrations.mcp.sign_in import server_of
 from integrations.queries import ConnectionView
 from joule.identity.queries import SignedInPerson
 from joule.kernel.errors import JouleError, NotFound
@@ -36,6 +37,9 @@ async def page(
         shell = await shell_of(web, session, person, at="/admin/integrations")
         view = await queries.connection(session, web.house.vault, person.org, connection)
         names = await showing.names_of(web, session, person.org)
+    server = server_of(view.provider)
+    if server is not None:
+        return RedirectResponse(f"/admin/integrations/mcp#server-{server}", status_code=303)
     provider = catalogue().provider(view.provider)
     word, tone, advice = showing.health("revoked" if view.is_over else view.status)
     here = f"/admin/connections/{view.connection}"

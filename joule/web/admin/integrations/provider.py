@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from typing import Annotated
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Query, Request
@@ -24,6 +23,7 @@ from joule.web.access import Connector, Here
 from joule.web.admin.integrations import showing, wording
 from joule.web.admin.integrations.views import ClientForm, ProviderPage
 from joule.web.context import Web
+from joule.web.leaving import leave, redirect_uri
 from joule.web.shell import shell_of
 
 router = APIRouter(prefix="/admin/integrations")
@@ -116,7 +116,7 @@ async def connect(
                 # Where permissions that only read exist, they are the limit, and a task may ask for more; else we keep it.
                 read_only=only_reads and not known.splits_read_from_write,
                 session=person.session,
-                redirect_uri=redirect_uri(web, request, known),
+                redirect_uri=redirect_uri(web, request, known.id),
                 tenant_host=tenant.strip() or None,
                 connection=_id(connection),
                 task=_id(task),
@@ -127,15 +127,8 @@ async def connect(
         if "hx-request" in request.headers:
             raise
         return await _page(web, request, person, known, choice, error=error)
-    url = consent.url.get_secret_value()
-    # A form may not lead away from here (form-action 'self'), not even by a redirect: a link does, or htmx by itself.
-    if "hx-request" in request.headers:
-        return Response(headers={"HX-Redirect": url})
-    async with web.house.database.read(person.org) as session:
-        shell = await shell_of(web, session, person, at="/admin/integrations")
-    host = urlsplit(url).netloc
     back = f"/admin/integrations/{known.id}"
-    return web.templates.page("integrations/leave.html", shell=shell, title=known.title, host=host, url=url, back=back)
+    return await leave(web, request, person, consent, title=known.title, back=back, at="/admin/integrations")
 
 
 @router.post("/{provider}/client")
@@ -146,6 +139,9 @@ async def save_client(
     provider: str,
     client_id: Annotated[str, Form()],
     client_secret: Annotated[str, Form()] = "",
+    private_key: Annotated[str, Form()] = "",
+    key_id: Annotated[str, Form()] = "",
+    key_algorithm: Annotated[str, Form()] = "ES256",
     extra_name: Annotated[list[str], Form()] = [],  # noqa: B006 - FastAPI makes a new one for each request
     extra_value: Annotated[list[str], Form()] = [],  # noqa: B006 - FastAPI makes a new one for each request
 ) -> Response:
@@ -158,6 +154,9 @@ async def save_client(
                 provider=known.id,
                 client_id=client_id.strip(),
                 client_secret=Secret(client_secret.strip()) if client_secret.strip() else None,
+                private_key=Secret(f"{private_key.strip()}\n") if private_key.strip() else None,
+                key_id=key_id.strip(),
+                key_algorithm=key_algorithm,
                 extra=tuple(
                     ExtraSecretGiven(name=name, value=Secret(value.strip()))
                     for name, value in zip(extra_name, extra_value, strict=False)
@@ -177,6 +176,7 @@ async def save_rule(
     provider: str,
     allowed: Annotated[str, Form()] = "",
     permitted: Annotated[list[str], Form()] = [],  # noqa: B006 - FastAPI makes a new one for each request
+    members: Annotated[str, Form()] = "",
 ) -> Response:
     """Says what the organisation allows of the provider."""
     known = provider_of(web, provider)
@@ -188,6 +188,7 @@ async def save_rule(
                 provider=known.id,
                 allowed=allowed == "yes",
                 scopes=None if every <= set(permitted) else tuple(permitted),
+                members_to=members or None,
             )
         )
     except JouleError as error:
@@ -220,12 +221,6 @@ def _source(web: Web, provider: Provider, client: queries.ClientView | None) -> 
     if client is not None:
         return "organisation"
     return "deployment" if web.own_apps & set(relatives(provider.id)) else ""
-
-
-def redirect_uri(web: Web, request: Request, provider: Provider) -> str:
-    """Where the provider sends the browser back to: one address for each provider, at the name people use."""
-    base = web.settings.web.base_url or str(request.base_url)
-    return f"{base.rstrip('/')}/integrations/callback/{provider.id}"
 
 
 def _id(text: str) -> UUID | None:
@@ -264,6 +259,7 @@ async def _page(
             provider, ticked=frozenset(provider.scopes) if allowed is None else allowed, allowed=None
         ),
         mode="more" if choice.mode == "more" else "read",
+        members=wording.members(provider, "" if rule is None else rule.members_to or ""),
         splits=provider.splits_read_from_write,
         facts=wording.facts(provider),
         notes=provider.notes,
@@ -277,14 +273,16 @@ async def _page(
         client=ClientForm(
             source=_source(web, provider, client),
             client_id=client.client_id if client else "",
-            redirect_uri=redirect_uri(web, request, provider),
+            redirect_uri=redirect_uri(web, request, provider.id),
             registers_at=wording.web_address(provider.registers_at),
             registers_words=provider.registers_words,
-            wants_secret=provider.token_auth != "none",  # noqa: S105 - a word of the catalogue
+            wants_secret=provider.token_auth not in {"none", "private_key_jwt"},
+            wants_key=provider.token_auth == "private_key_jwt",  # noqa: S105 - a word of the catalogue
             extras=tuple((each.name, each.words) for each in provider.extra_secrets),
         ),
         tenant_words=provider.tenant_words if provider.per_tenant_host and not provider.demo else "",
         tenant=choice.tenant,
+        demo_address=f"127.0.0.1:{web.settings.integrations.demo_port}" if provider.demo else "",
         hidden=choice.carried(),
     )
     return web.templates.page(

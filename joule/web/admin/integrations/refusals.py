@@ -6,6 +6,8 @@ The words are ours alone: nothing a provider or a stranger put into the address 
 from collections.abc import Mapping
 
 from integrations.errors import (
+    AdminsGive,
+    AnotherAccount,
     AnswerRefused,
     ClientRefused,
     ConsentDeclined,
@@ -77,6 +79,16 @@ REFUSALS: Mapping[str, Refusal] = {
         words="A rule or a policy of your organisation stands against it.",
         advice="An admin can change it on the provider's page, under “What your organisation allows”.",
     ),
+    "admins": Refusal(
+        title="This permission is not yours to give",
+        words="Your organisation leaves it to owners and admins, or has changed its rule since you set out.",
+        advice="Ask an owner or admin. Your task waits, and goes on by itself once the permission is given.",
+    ),
+    "account": Refusal(
+        title="That was another account",
+        words="The permission was asked for the account that is connected, and the provider gave it for another one.",
+        advice="Sign in at the provider with the account that is connected, then give the permission again.",
+    ),
     "unexpected": Refusal(
         title="The account could not be connected",
         words="Something went wrong on our side after you came back.",
@@ -95,11 +107,13 @@ _KINDS: tuple[tuple[type[JouleError], str], ...] = (
     (AnswerRefused, "answer"),
     (HostRefused, "answer"),
     (DiscoveryRefused, "answer"),
+    (AdminsGive, "admins"),
+    (AnotherAccount, "account"),
     (NotAllowedHere, "forbidden"),
     (Refused, "forbidden"),
 )
 _REASONS = {"it was used before": "replay", "it took longer than ten minutes": "expired"}
-_STATUS = {"busy": 503, "forbidden": 403, "unexpected": 500}
+_STATUS = {"busy": 503, "forbidden": 403, "admins": 403, "unexpected": 500}
 
 
 def why(error: JouleError) -> str:

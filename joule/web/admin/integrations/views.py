@@ -82,6 +82,7 @@ class ClientForm:
     registers_at: str
     registers_words: str
     wants_secret: bool
+    wants_key: bool = False
     extras: tuple[tuple[str, str], ...] = ()  # name, words of a further secret
 
     @property
@@ -104,6 +105,15 @@ class ConnectionLine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MembersLine:
+    """One answer to how far members may give permissions themselves."""
+
+    value: str
+    words: str
+    chosen: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProviderPage:
     """All that is said about one provider, and the forms."""
 
@@ -116,6 +126,7 @@ class ProviderPage:
     abilities: tuple[Ability, ...]
     permitted: tuple[Ability, ...]
     mode: str  # read or more
+    members: tuple[MembersLine, ...]
     splits: bool
     facts: tuple[Known, ...]
     notes: tuple[str, ...]
@@ -125,6 +136,7 @@ class ProviderPage:
     client: ClientForm
     tenant_words: str = ""
     tenant: str = ""
+    demo_address: str = ""
     hidden: tuple[tuple[str, str], ...] = ()  # what the form carries along unseen
 
 
@@ -208,33 +220,3 @@ class HealthLine:
     advice: str
     used_at: datetime | None
     expires_at: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class McpToolLine:
-    """A tool of an MCP server, as a person reads it before switching it on."""
-
-    id: str
-    name: str
-    title: str
-    description: str
-    schema: str
-    reads_only: bool
-    state: str
-    words: str
-    tone: str
-    changed: bool
-    present: bool
-    pin: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class McpServerLine:
-    """An MCP server and its tools."""
-
-    id: str
-    title: str
-    url: str
-    looked_at: datetime
-    told: str
-    tools: tuple[McpToolLine, ...]

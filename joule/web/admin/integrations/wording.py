@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from integrations.catalogue import implied
 from integrations.catalogue.model import Provider, Revocation, Risk, Scope
-from joule.web.admin.integrations.views import Ability, Known, OperationLine, ScopeLine
+from joule.web.admin.integrations.views import Ability, Known, MembersLine, OperationLine, ScopeLine
 
 # key → title, tone, the risks it holds
 _ABILITIES: tuple[tuple[str, str, str, frozenset[Risk]], ...] = (
@@ -16,6 +16,11 @@ _ABILITIES: tuple[tuple[str, str, str, frozenset[Risk]], ...] = (
     ("write", "Write", "ask", frozenset({Risk.R2})),
     ("publish", "Publish or send", "ask", frozenset({Risk.R3})),
     ("spend", "Spend, delete or administer", "no", frozenset({Risk.R4})),
+)
+_MEMBERS = (
+    (Risk.R1P, "To read"),
+    (Risk.R2, "To read, and to write drafts and notes"),
+    (Risk.R3, "To read, to write, and to publish or send"),
 )
 _KINDS = {
     "read": ("Reads", "ok"),
@@ -90,6 +95,17 @@ def _line(scope: Scope, number: int, *, ticked: Collection[str] | None, allowed:
         by_joule=not scope.sent,
         allowed=permitted,
     )
+
+
+def members(provider: Provider, chosen: str) -> tuple[MembersLine, ...]:
+    """How far members may be let give permissions themselves; as far as the provider has any, never to spending."""
+    there = max((each.risk.rank for each in provider.scopes.values()), default=0)
+    lines, before = [MembersLine(value="", words="No: owners and admins give them", chosen=not chosen)], 0
+    for risk, words in _MEMBERS:
+        if there >= before:
+            lines.append(MembersLine(value=risk.value, words=words, chosen=chosen == risk.value))
+        before = risk.rank + 1
+    return tuple(lines)
 
 
 def reads(scope: Scope) -> bool:
