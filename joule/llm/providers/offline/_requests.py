@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from joule.llm.providers.offline._account_requests import account_wish
 from joule.llm.providers.offline._accounts import Account
+from joule.llm.providers.offline._knowledge_requests import question_in
 from joule.llm.providers.offline._phrases import speaks_of_voice, without_politeness
 from joule.llm.providers.offline._readers import literal_text, read_wish, summary_wish
 from joule.llm.providers.offline._wishes import (
@@ -42,6 +43,8 @@ def parse(text: str, accounts: Sequence[Account] = ()) -> tuple[Wish, ...]:
         if wish is not None:
             found += [each for each in _meant(_apart(wish, clause), found) if each not in found]
     real = [each for each in found if not isinstance(each, Help)]
+    if not found and (asked := question_in(text)) is not None:
+        return (asked,)
     return tuple(real[:MOST_WISHES] or found[:1])
 
 
