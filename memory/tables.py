@@ -23,17 +23,18 @@ _WORDS: Any = ARRAY(Text)
 _IDS: Any = ARRAY(Uuid)
 
 
-def _one_of(column: str, *words: str) -> str:
+def one_of(column: str, *words: str) -> str:
+    """The condition that a column holds one of these words."""
     allowed = ", ".join(f"'{word}'" for word in words)
     return f"{column} IN ({allowed})"
 
 
-def _label_checks(table: str) -> tuple[CheckConstraint, ...]:
+def label_checks(table: str) -> tuple[CheckConstraint, ...]:
     """Labels hold words and ids only: no place for free text."""
     return (
-        CheckConstraint(_one_of("via", "person", "agent", "system"), name=f"{table}_via"),
-        CheckConstraint(_one_of("integrity", "trusted", "untrusted"), name=f"{table}_integrity"),
-        CheckConstraint(_one_of("training", "denied", "allowed"), name=f"{table}_training"),
+        CheckConstraint(one_of("via", "person", "agent", "system"), name=f"{table}_via"),
+        CheckConstraint(one_of("integrity", "trusted", "untrusted"), name=f"{table}_integrity"),
+        CheckConstraint(one_of("training", "denied", "allowed"), name=f"{table}_training"),
         CheckConstraint("array_to_string(categories, ' ') ~ '^[a-z_. ]*$'", name=f"{table}_categories"),
         CheckConstraint("array_to_string(purposes, ' ') ~ '^[a-z_. ]*$'", name=f"{table}_purposes"),
         CheckConstraint(
@@ -106,9 +107,9 @@ class MemoryItemRow(LabelColumns, table=True):
             name="memory_item_successor",
         ),
         UniqueConstraint("org_id", "project_id", "text_key", name="memory_item_said_once"),
-        CheckConstraint(_one_of("kind", *ItemKind), name="memory_item_kind"),
+        CheckConstraint(one_of("kind", *ItemKind), name="memory_item_kind"),
         CheckConstraint("superseded_by <> id", name="memory_item_not_its_own_successor"),
-        *_label_checks("memory_item"),
+        *label_checks("memory_item"),
         Index("memory_item_ends", "org_id", "expires_at", postgresql_where=sql("expires_at IS NOT NULL")),
         Index("memory_item_replaced", "org_id", "superseded_by", postgresql_where=sql("superseded_by IS NOT NULL")),
         _keeping(holds="workspace.memory", ends=Ends.WITH_OWNER, eraser="memory.forget_item"),
@@ -179,8 +180,8 @@ class FileVersionRow(LabelColumns, table=True):
         ),
         CheckConstraint("version >= 1", name="file_version_number"),
         CheckConstraint("size >= 0", name="file_version_size"),
-        CheckConstraint(_one_of("media_type", *MediaType), name="file_version_media_type"),
-        *_label_checks("file_version"),
+        CheckConstraint(one_of("media_type", *MediaType), name="file_version_media_type"),
+        *label_checks("file_version"),
         _keeping(holds="workspace.file", ends=Ends.WITH_OWNER, eraser="memory.erase_file"),
     )
 

@@ -12,6 +12,7 @@ TABLES = (
     "traces.tables",
     "joule.identity.tables",
     "memory.tables",
+    "memory.knowledge.tables",
     "joule.llm.tables",
     "joule.governance.tables",
     "joule.tasks.tables",

@@ -10,6 +10,7 @@ ROOMS = (
     "traces",
     "joule.identity",
     "memory",
+    "memory.knowledge",
     "joule.llm",
     "joule.governance",
     "joule.tasks",
