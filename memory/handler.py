@@ -17,8 +17,9 @@ from joule.kernel.ids import ProjectId
 from joule.kernel.permit import Admission, Permit
 from joule.vault.keys import Keyring
 from joule.vault.vault import Vault
-from memory import _erasing, _file_reading, _items, _labels, _projects, _words, actions
+from memory import _erasing, _file_reading, _labels, _projects, _words, actions
 from memory._files import RESTORABLE, Shelf
+from memory.items import _store as _items
 from memory.results import (
     FileGone,
     FileHits,

@@ -1,8 +1,8 @@
-"""The rows of this room. Equal to migration 0005; a test compares them.
+"""The rows of this room. Equal to migrations 0005 and 0012; a test compares them.
 
-All that people or the agent wrote is sealed under the organisation's key: `project.title`, `memory_item.text`,
-`project_file.name`, `file_version.content`. In clear stand ids, numbers, times, words from closed lists and keyed
-hashes. The label of an item or version stands in columns, because flow and erasure have to ask about it.
+All that people or the agent wrote is sealed under the organisation's key: `project.title`, `memory_item.text` and
+`.subject`, `project_file.name`, `file_version.content`. In clear stand ids, numbers, times, words from closed lists and
+keyed hashes. The label of an item or version stands in columns, because flow and erasure have to ask about it.
 """
 
 from datetime import datetime
@@ -16,6 +16,7 @@ from sqlalchemy.types import Uuid
 from sqlmodel import Field, SQLModel
 
 from joule.database.keeping import Ends, Keeping, Owner
+from memory.items.kinds import ItemState
 from memory.kinds import ItemKind, MediaType
 
 _TIME: Any = DateTime(timezone=True)
@@ -92,7 +93,7 @@ class MemoryItemRow(LabelColumns, table=True):
     """One remembered text, sealed (field `memory_item.text`, at `generation`).
 
     `text_key` is a keyed hash of the normalised text: the same text is kept once. A superseded item goes with the one
-    that took its place.
+    that took its place. `subject` is sealed like the text (field `memory_item.subject`); `subject_key` finds it again.
     """
 
     __tablename__ = "memory_item"
@@ -109,8 +110,19 @@ class MemoryItemRow(LabelColumns, table=True):
         UniqueConstraint("org_id", "project_id", "text_key", name="memory_item_said_once"),
         CheckConstraint(one_of("kind", *ItemKind), name="memory_item_kind"),
         CheckConstraint("superseded_by <> id", name="memory_item_not_its_own_successor"),
+        CheckConstraint(one_of("state", *ItemState), name="memory_item_state"),
+        CheckConstraint("confidence BETWEEN 0 AND 100", name="memory_item_confidence"),
+        CheckConstraint("valid_to > valid_from", name="memory_item_validity"),
+        CheckConstraint("(subject IS NULL) = (subject_key IS NULL)", name="memory_item_subject"),
         *label_checks("memory_item"),
         Index("memory_item_ends", "org_id", "expires_at", postgresql_where=sql("expires_at IS NOT NULL")),
+        Index(
+            "memory_item_about",
+            "org_id",
+            "project_id",
+            "subject_key",
+            postgresql_where=sql("subject_key IS NOT NULL"),
+        ),
         Index("memory_item_replaced", "org_id", "superseded_by", postgresql_where=sql("superseded_by IS NOT NULL")),
         _keeping(holds="workspace.memory", ends=Ends.WITH_OWNER, eraser="memory.forget_item"),
     )
@@ -122,6 +134,13 @@ class MemoryItemRow(LabelColumns, table=True):
     text: bytes = Field(sa_type=BYTEA)
     text_key: bytes = Field(sa_type=BYTEA)
     generation: int = 0
+    state: str = Field(default=ItemState.LIVE.value, sa_type=Text)
+    subject: bytes | None = Field(default=None, sa_type=BYTEA, nullable=True)
+    subject_key: bytes | None = Field(default=None, sa_type=BYTEA, nullable=True)
+    confidence: int = 100  # percent
+    valid_from: datetime | None = Field(default=None, sa_type=_TIME, nullable=True)
+    valid_to: datetime | None = Field(default=None, sa_type=_TIME, nullable=True)
+    contradicts: UUID | None = Field(default=None, nullable=True)  # the item a proposal would take the place of
     pinned: bool = False
     expires_at: datetime | None = Field(default=None, sa_type=_TIME, nullable=True)
     superseded_by: UUID | None = Field(default=None, nullable=True)

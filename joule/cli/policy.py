@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ACTIONS = (
     "joule.identity.actions",
     "memory.actions",
+    "memory.items.actions",
     "memory.knowledge.actions",
     "joule.llm.actions",
     "joule.tasks.actions",

@@ -12,6 +12,7 @@ TABLES = (
     "traces.tables",
     "joule.identity.tables",
     "memory.tables",
+    "memory.items.tables",
     "memory.knowledge.tables",
     "joule.llm.tables",
     "joule.governance.tables",

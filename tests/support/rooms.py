@@ -10,6 +10,7 @@ ROOMS = (
     "traces",
     "joule.identity",
     "memory",
+    "memory.items",
     "memory.knowledge",
     "joule.llm",
     "joule.governance",

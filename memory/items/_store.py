@@ -21,9 +21,9 @@ from joule.kernel.principal import Principal
 from joule.vault.keys import Keyring
 from memory import _labels, _words
 from memory._ranking import ranked
-from memory.actions import EditItem, ForgetItem, PinItem, Remember
 from memory.errors import TooMuch
-from memory.results import Forgotten, Recalled, RecalledItem, Remembered
+from memory.items.actions import EditItem, ForgetItem, PinItem, Remember
+from memory.items.results import Forgotten, Recalled, RecalledItem, Remembered
 from memory.tables import MemoryItemRow
 
 MAX_ITEMS = 2_000  # in a project
