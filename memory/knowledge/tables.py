@@ -2,7 +2,7 @@
 
 Sealed under the organisation's key: a document's title, a version's bytes, whole text and outline, a piece's headings
 and text. In clear stand ids, numbers, times, words of ours and keyed hashes, and the vectors, which an index must
-compare. `chunk.words` holds keyed hashes of stems, so that it can be searched without a word in it.
+compare. `chunk_words.words` holds keyed hashes of stems, so that it can be searched without a word in it.
 """
 
 from datetime import datetime
@@ -156,7 +156,6 @@ class ChunkRow(LabelColumns, table=True):
         CheckConstraint("octet_length(text_key) = 32", name="chunk_text_key"),
         *label_checks("chunk"),
         Index("chunk_by_project", "org_id", "project_id", "live"),
-        Index("chunk_words", "words", postgresql_using="gin"),
         _keeping(),
     )
 
@@ -175,8 +174,33 @@ class ChunkRow(LabelColumns, table=True):
     start_at: int
     end_at: int
     marks: list[str] = Field(sa_type=_WORDS)
-    words: str = Field(sa_type=TSVECTOR)
     live: bool = False
+    decision_id: UUID
+
+
+class ChunkWordsRow(SQLModel, table=True):
+    """The words of a piece as keyed hashes (`memory.knowledge.blinding`), apart from it so that an index can find them.
+
+    Nobody can read this table through: besides its organisation, a policy asks for rows that hold the words in
+    `joule.words`. A condition of the policy may use the index; one of a query may not, for under row-level security
+    the server looks up only by operators that are known to leak nothing, and `@@` is none of them. Whoever erases a
+    piece needs nothing of this: its words go with it.
+    """
+
+    __tablename__ = "chunk_words"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["org_id", "chunk_id"], ["chunk.org_id", "chunk.id"], ondelete="CASCADE", name="chunk_words_chunk"
+        ),
+        Index("chunk_words_by_project", "org_id", "project_id"),
+        Index("chunk_words_found", "words", postgresql_using="gin"),
+        _keeping(),
+    )
+
+    org_id: UUID = Field(primary_key=True)
+    chunk_id: UUID = Field(primary_key=True)
+    project_id: UUID
+    words: str = Field(sa_type=TSVECTOR)
     decision_id: UUID
 
 
@@ -192,7 +216,7 @@ class ChunkVectorRow(SQLModel, table=True):
             ["org_id", "chunk_id"], ["chunk.org_id", "chunk.id"], ondelete="CASCADE", name="chunk_vector_chunk"
         ),
         CheckConstraint(f"model ~ '{_MODEL}'", name="chunk_vector_model"),
-        Index("chunk_vector_by_project", "org_id", "project_id", "model"),
+        Index("chunk_vector_by_project", "org_id", "project_id", "model", "large"),
         Index(
             "chunk_vector_near",
             "vector",
