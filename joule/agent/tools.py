@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 from integrations.results import Answer
 from joule.agent._arguments import TOOLS, Arguments
 from joule.agent._arguments import Tool as Tool
+from joule.agent.citing import with_places
 from joule.agent.schemas import fitting
 from joule.kernel.action import Action, result_codec
 from joule.kernel.errors import Invalid, Refused
@@ -140,6 +141,7 @@ def shown(action: Action[Any], result: Any) -> str:
     data = _without_labels(result_codec(type(action)).dump_python(result, mode="json"))
     if isinstance(result, Answer):
         data["data"] = _as_json(result.data)
+    with_places(result, data, action.project)
     label = getattr(result, "label", None)
     if isinstance(data, dict) and isinstance(label, Label):
         data["trust"] = label.integrity.value
