@@ -26,11 +26,6 @@ def bootstrap(superuser_url: str, database: str) -> None:
 
 
 def extend(superuser_url: str) -> None:
-    """Gives one database what only a superuser may: pgvector, and word search that row-level security can index.
-
-    Matching words tells nothing but whether they match; without the mark PostgreSQL would open every row of a project
-    before it asked the index of words. Search is right without it, and slow for very large organisations.
-    """
+    """Gives one database what only a superuser may: pgvector."""
     with psycopg.connect(superuser_url, autocommit=True, connect_timeout=10) as server:
         server.execute("CREATE EXTENSION IF NOT EXISTS vector")
-        server.execute("ALTER FUNCTION pg_catalog.ts_match_vq(tsvector, tsquery) LEAKPROOF")
