@@ -7,6 +7,8 @@ from uuid import UUID
 import click
 
 from joule.cli._installation import opened
+from joule.cli._memory_documents import as_lines, ingest
+from joule.cli._memory_documents import passages as passages_of
 from joule.cli._output import Output, reporting, table
 from joule.cli._projects import project_of
 from joule.kernel.errors import NotFound
@@ -27,6 +29,9 @@ def command() -> None:
     """See, search, edit and forget what is remembered."""
 
 
+command.add_command(ingest)
+
+
 @command.command("list")
 @in_project
 @reporting
@@ -40,9 +45,10 @@ async def list_items(output: Output, project: str | None) -> None:
 @command.command("search")
 @click.argument("query")
 @in_project
+@click.option("--limit", default=8, show_default=True, help="How many passages of documents at most.")
 @reporting
-async def search(output: Output, query: str, project: str | None) -> None:
-    """Search remembered items and the project's files; best first."""
+async def search(output: Output, query: str, project: str | None, limit: int) -> None:
+    """Search remembered items, the project's documents and its files; best first."""
     from memory import queries
 
     async with opened() as (house, person):
@@ -50,8 +56,10 @@ async def search(output: Output, query: str, project: str | None) -> None:
         async with house.database.read(person.org) as session:
             keyring = await house.vault.keyring(session, person.org)
             found = await queries.search(session, keyring, chosen, query, reader=person.person, now=house.clock.now())
-    lines = [f"{hit.name}, line {hit.line}: {hit.snippet}" for hit in found.hits]
-    output.result(found, lambda: "\n".join([_shown(found.items), *lines]))
+        passages, how = await passages_of(house, person, chosen, query, limit)
+    lines = [*as_lines(passages), *(f"{hit.name}, line {hit.line}: {hit.snippet}" for hit in found.hits)]
+    told = {"items": found.items, "passages": passages, "hits": found.hits, "how": how, "complete": found.complete}
+    output.result(told, lambda: "\n".join([_shown(found.items), *lines]))
 
 
 @command.command("show")
