@@ -1,6 +1,6 @@
 """All that can be done with an organisation's documents.
 
-Every action needs its `project`. A document is an outsider's words, whoever brought it: what is read from it is
+Every action but `SetMasking` needs its `project`. A document is an outsider's words, whoever brought it: what is read from it is
 untrusted, and so is its title.
 """
 
@@ -11,6 +11,7 @@ from uuid import UUID
 
 from joule.kernel.action import Action, Effect, content
 from joule.kernel.label import Integrity, Purpose
+from memory.detecting import FindingKind
 from memory.knowledge.results import (
     DocumentAdded,
     DocumentChanged,
@@ -18,6 +19,7 @@ from memory.knowledge.results import (
     DocumentIndexed,
     DocumentList,
     DocumentText,
+    MaskingSet,
     Passages,
 )
 from memory.knowledge.states import SourceKind
@@ -96,6 +98,21 @@ class DeleteDocument(OfOneDocument, Action[DocumentErased]):
 
     name: ClassVar[str] = "memory.delete_document"
     effect: ClassVar[Effect] = Effect.DELETE
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetMasking(Action[MaskingSet]):
+    """Choose what is covered in every text that is kept from now on; what else is found is marked in its label.
+
+    Card numbers are always covered, chosen or not.
+    """
+
+    name: ClassVar[str] = "memory.set_masking"
+    effect: ClassVar[Effect] = Effect.ACCESS
+    purpose: ClassVar[Purpose] = Purpose.SECURITY
+    idempotent: ClassVar[bool] = True
+
+    masked: tuple[FindingKind, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

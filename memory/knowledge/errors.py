@@ -3,14 +3,13 @@
 Invalid
 ├── CutOff          fewer or more bytes came than were announced
 ├── NotADocument    bytes of a kind that is never read
-└── StillUnread     a document that has no text yet
+├── StillUnread     a document that has no text yet
+└── OriginalGone    the bytes it came as were not kept
 Conflict
 └── TitleTaken      another document of the project has this title
-NotFound
-└── Gone            what it comes from was deleted: nothing of it is kept again
 """
 
-from joule.kernel.errors import Conflict, Invalid, NotFound
+from joule.kernel.errors import Conflict, Invalid
 
 
 class CutOff(Invalid):
@@ -48,6 +47,18 @@ class StillUnread(Invalid):
         )
 
 
+class OriginalGone(Invalid):
+    """The bytes it came as were not kept: they held full payment card numbers, which are never stored."""
+
+    code = "memory.original_gone"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the original of this document was not kept, because it holds full payment card numbers",
+            advice="Take the numbers out and upload it again. Its text, with the numbers covered, is still here.",
+        )
+
+
 class TitleTaken(Conflict):
     """Another document of the project has this title."""
 
@@ -58,15 +69,3 @@ class TitleTaken(Conflict):
 
     def advice(self) -> str:
         return "Choose another title; another document of this project has this one."
-
-
-class Gone(NotFound):
-    """What it comes from was deleted, so nothing made from it is kept again."""
-
-    code = "memory.gone"
-
-    def __init__(self) -> None:
-        super().__init__("source any more")
-
-    def advice(self) -> str:
-        return "What this was made from has been deleted. Add it again as something new if it is still needed."

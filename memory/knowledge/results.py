@@ -59,6 +59,13 @@ class DocumentErased:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MaskingSet:
+    """What is masked from now on, in every text that is kept."""
+
+    masked: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListedDocument:
     """One document as it is now. `version` is searched (0: none yet); `newest` is the last that was given."""
 

@@ -119,7 +119,7 @@ class DocumentVersionRow(LabelColumns, table=True):
     org_id: UUID = Field(primary_key=True)
     document_id: UUID = Field(primary_key=True)
     version: int = Field(primary_key=True)
-    content: bytes = Field(sa_type=BYTEA)
+    content: bytes | None = Field(default=None, sa_type=BYTEA, nullable=True)
     generation: int = 0
     content_key: bytes = Field(sa_type=BYTEA)
     size: int
@@ -258,4 +258,29 @@ class GoneRow(SQLModel, table=True):
     org_id: UUID = Field(primary_key=True)
     source: str = Field(primary_key=True, sa_type=Text)
     at: datetime = Field(sa_type=_TIME)
+    decision_id: UUID
+
+
+class TextRuleRow(SQLModel, table=True):
+    """What an organisation has masked in every text it keeps; without a row, what is masked by default."""
+
+    __tablename__ = "text_rule"
+    __table_args__ = (
+        CheckConstraint("array_to_string(masked, ' ') ~ '^[a-z_ ]*$'", name="text_rule_masked"),
+        {
+            "info": {
+                "keeping": Keeping(
+                    holds="system.operations",
+                    owner=Owner.ORGANISATION,
+                    ends=Ends.WITH_OWNER,
+                    eraser="privacy.erase_organisation",
+                )
+            }
+        },
+    )
+
+    org_id: UUID = Field(primary_key=True)
+    masked: list[str] = Field(sa_type=_WORDS)
+    set_by: UUID | None = Field(default=None, nullable=True)
+    updated_at: datetime = Field(sa_type=_TIME)
     decision_id: UUID

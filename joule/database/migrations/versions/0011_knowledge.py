@@ -99,7 +99,7 @@ def upgrade() -> None:
             org_id          uuid        NOT NULL,
             document_id     uuid        NOT NULL,
             version         integer     NOT NULL,
-            content         bytea       NOT NULL,
+            content         bytea,
             generation      integer     NOT NULL,
             content_key     bytea       NOT NULL,
             size            integer     NOT NULL,
@@ -214,6 +214,19 @@ def upgrade() -> None:
         )
         """
     )
+    op.execute(
+        """
+        CREATE TABLE text_rule (
+            org_id      uuid        NOT NULL,
+            masked      text[]      NOT NULL,
+            set_by      uuid,
+            updated_at  timestamptz NOT NULL,
+            decision_id uuid        NOT NULL,
+            PRIMARY KEY (org_id),
+            CONSTRAINT text_rule_masked CHECK (array_to_string(masked, ' ') ~ '^[a-z_ ]*$')
+        )
+        """
+    )
     # Sealed bytes do not compress; trying would only cost time.
     op.execute("ALTER TABLE document_version ALTER COLUMN content SET STORAGE EXTERNAL")
     op.execute("ALTER TABLE document_version ALTER COLUMN text SET STORAGE EXTERNAL")
@@ -247,11 +260,12 @@ def upgrade() -> None:
         """
     )
     op.execute("GRANT EXECUTE ON FUNCTION chunk_word_counts(text[], uuid, integer) TO joule_app")
+    protect("text_rule", grants="SELECT, INSERT, UPDATE, DELETE")
     # What is gone stays gone: nothing takes a tombstone away.
     protect("gone", grants="SELECT, INSERT")
 
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION chunk_word_counts(text[], uuid, integer)")
-    for table in ("gone", "chunk_vector", "chunk_words", "chunk", "document_version", "document"):
+    for table in ("text_rule", "gone", "chunk_vector", "chunk_words", "chunk", "document_version", "document"):
         op.execute(f"DROP TABLE {table}")
