@@ -4,6 +4,7 @@ Every function takes a read session and the organisation's keyring, both of the 
 what a label keeps from `reader`. Never reachable by the agent; changes nothing.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ from joule.kernel.ids import PersonId, ProjectId
 from joule.kernel.label import Label
 from joule.vault.keys import Keyring
 from memory import _labels
+from memory.knowledge._sealed import content_of, parts_of, title_of
 from memory.knowledge.reading.model import Part
 from memory.knowledge.states import DocumentState, SourceKind
 from memory.knowledge.tables import DocumentRow, DocumentVersionRow
@@ -116,6 +118,60 @@ async def document_by_id(
     )
 
 
+async def whole_text(
+    session: ReadSession,
+    keyring: Keyring,
+    project: ProjectId,
+    document: UUID,
+    *,
+    version: int,
+    reader: PersonId | None,
+) -> WholeText:
+    """What was read from one version, in parts; none while it is not read. Raises `NotFound`."""
+    await _row(session, keyring, project, document, reader)
+    kept = await _kept(session, keyring, document, version, heavy=(DocumentVersionRow.content,))
+    parts = await asyncio.to_thread(parts_of, kept, keyring)
+    return WholeText(version=kept.version, parts=parts, pages=kept.pages)
+
+
+async def original(
+    session: ReadSession,
+    keyring: Keyring,
+    project: ProjectId,
+    document: UUID,
+    *,
+    version: int | None,
+    reader: PersonId | None,
+) -> tuple[str, bytes]:
+    """Title and bytes of one version (None: the newest). Raises `NotFound`, and `OriginalGone` where none were kept."""
+    row = await _row(session, keyring, project, document, reader)
+    kept = await _kept(
+        session,
+        keyring,
+        document,
+        version or row.newest,
+        heavy=(DocumentVersionRow.text, DocumentVersionRow.outline),
+    )
+    return title_of(row, keyring), await asyncio.to_thread(content_of, kept, keyring)
+
+
+async def _kept(
+    session: AsyncSession, keyring: Keyring, document: UUID, version: int, *, heavy: Sequence[Any]
+) -> DocumentVersionRow:
+    row = await session.scalar(
+        select(DocumentVersionRow)
+        .options(*map(defer, heavy))
+        .where(
+            col(DocumentVersionRow.org_id) == keyring.org,
+            col(DocumentVersionRow.document_id) == document,
+            col(DocumentVersionRow.version) == version,
+        )
+    )
+    if row is None:
+        raise NotFound("version of the document")
+    return row
+
+
 async def _row(
     session: AsyncSession, keyring: Keyring, project: ProjectId, document: UUID, reader: PersonId | None
 ) -> DocumentRow:
@@ -156,7 +212,7 @@ def _heavy() -> tuple[Any, ...]:
 def _view(row: DocumentRow, newest: DocumentVersionRow, keyring: Keyring) -> DocumentView:
     return DocumentView(
         document=row.id,
-        title=keyring.open_text(row.title, row=row.id, field="document.title", generation=row.generation),
+        title=title_of(row, keyring),
         source=SourceKind(row.source_kind),
         connection=row.connection_id,
         state=DocumentState(row.state),

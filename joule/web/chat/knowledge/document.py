@@ -89,7 +89,7 @@ async def download(
     """The bytes as they came, as an attachment: a browser never opens them on our own address."""
     async with web.house.database.read(person.org) as session:
         keyring = await web.house.vault.keyring(session, person.org)
-        title, content = await queries.content_of(
+        title, content = await queries.original(
             session, keyring, ProjectId(project), document, version=version, reader=person.person
         )
     headers = {
