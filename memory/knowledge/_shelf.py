@@ -11,14 +11,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, text
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import defer
 from sqlmodel import col
 
 from joule.database.engine import WriteSession
 from joule.database.signals import notify
-from joule.kernel.errors import Invalid, NotFound
-from joule.kernel.ids import OrgId, PersonId, ProjectId, new_id
+from joule.kernel.errors import Invalid
+from joule.kernel.ids import ProjectId, new_id
 from joule.kernel.label import Integrity, Label, join
 from joule.kernel.permit import Permit
 from joule.kernel.principal import Principal
@@ -27,7 +25,7 @@ from memory import _labels, _words, gone
 from memory._content import media_type, spoken
 from memory.errors import TooMuch
 from memory.kinds import MediaType
-from memory.knowledge import _sealed, _titles
+from memory.knowledge import _rows, _sealed, _titles
 from memory.knowledge.actions import AddDocument
 from memory.knowledge.errors import CutOff, NotADocument, OriginalGone, TitleTaken
 from memory.knowledge.reading.errors import WrongType
@@ -64,7 +62,7 @@ class Shelf:
         await gone.must_stand(
             self.session,
             self.keyring.org,
-            {*action.label.sources, *_sources(action), *({tombstone(external)} if external else ())},
+            {*action.label.sources, *_sources(action), *({_rows.tombstone(external)} if external else ())},
         )
         await self.session.execute(_ONE_AT_A_TIME, {"project": str(self.project)})
         key = await asyncio.to_thread(
@@ -88,7 +86,7 @@ class Shelf:
         """It is called so from now on."""
         title = _titles.title(given)
         await self.session.execute(_ONE_AT_A_TIME, {"project": str(self.project)})
-        row = await locked(self.session, self.keyring, self.project, document, self.principal.person)
+        row = await _rows.locked(self.session, self.keyring, self.project, document, self.principal.person)
         other = await self._titled(title)
         if other is not None and other.id != row.id:
             raise TitleTaken
@@ -101,10 +99,12 @@ class Shelf:
 
     async def requeue(self, document: UUID) -> DocumentChanged:
         """Its newest version is read again. Raises `OriginalGone` when it cannot be."""
-        row = await locked(self.session, self.keyring, self.project, document, self.principal.person)
-        version = await version_of(self.session, self.keyring.org, row.id, row.newest, content=False)
+        row = await _rows.locked(self.session, self.keyring, self.project, document, self.principal.person)
+        version = await _rows.version_of(self.session, self.keyring.org, row.id, row.newest)
         kept = await self.session.scalar(
-            select(col(DocumentVersionRow.content).is_not(None)).where(*_is(self.keyring.org, row.id, row.newest))
+            select(col(DocumentVersionRow.content).is_not(None)).where(
+                *_rows.one_version(self.keyring.org, row.id, row.newest)
+            )
         )
         if not kept:
             raise OriginalGone
@@ -133,13 +133,8 @@ class Shelf:
         """The newest version of a document from the same place that has these bytes."""
         found = await self.session.scalars(
             select(DocumentVersionRow)
-            .options(*without_content())
-            .join(
-                DocumentRow,
-                (col(DocumentRow.org_id) == col(DocumentVersionRow.org_id))
-                & (col(DocumentRow.id) == col(DocumentVersionRow.document_id))
-                & (col(DocumentRow.newest) == col(DocumentVersionRow.version)),
-            )
+            .options(*_rows.without_content())
+            .join(DocumentRow, _rows.newest_version())
             .where(
                 col(DocumentVersionRow.org_id) == self.keyring.org,
                 col(DocumentVersionRow.content_key) == key,
@@ -152,7 +147,7 @@ class Shelf:
 
     async def _again(self, known: DocumentVersionRow) -> DocumentAdded:
         """The document that is there. What could not be read is tried again: a person asks for it."""
-        row = await locked(self.session, self.keyring, self.project, known.document_id, self.principal.person)
+        row = await _rows.locked(self.session, self.keyring, self.project, known.document_id, self.principal.person)
         if row.state == DocumentState.FAILED and known.state == DocumentState.FAILED:
             await self._queue(row, known)
         return self._added(row, known, duplicate=True)
@@ -162,7 +157,7 @@ class Shelf:
         if external is not None:
             found: DocumentRow | None = await self.session.scalar(
                 select(DocumentRow)
-                .where(*_in(self.keyring.org, self.project), col(DocumentRow.external_key) == external)
+                .where(*_rows.within(self.keyring.org, self.project), col(DocumentRow.external_key) == external)
                 .with_for_update()
             )
             return found
@@ -174,14 +169,14 @@ class Shelf:
     async def _titled(self, title: str) -> DocumentRow | None:
         found: DocumentRow | None = await self.session.scalar(
             select(DocumentRow)
-            .where(*_in(self.keyring.org, self.project), col(DocumentRow.title_key) == self._title_key(title))
+            .where(*_rows.within(self.keyring.org, self.project), col(DocumentRow.title_key) == self._title_key(title))
             .with_for_update()
         )
         return found
 
     async def _new(self, action: AddDocument, title: str, external: bytes | None) -> DocumentRow:
         count = await self.session.scalar(
-            select(func.count()).select_from(DocumentRow).where(*_in(self.keyring.org, self.project))
+            select(func.count()).select_from(DocumentRow).where(*_rows.within(self.keyring.org, self.project))
         )
         if (count or 0) >= MAX_DOCUMENTS:
             raise TooMuch(f"the project has {MAX_DOCUMENTS} documents already", advice="Delete some you do not need.")
@@ -243,7 +238,7 @@ class Shelf:
     async def _queue(self, row: DocumentRow, version: DocumentVersionRow) -> None:
         row.state = version.state = DocumentState.QUEUED.value
         row.failure = version.failure = None
-        row.build, row.lease_until, row.attempts = None, None, row.attempts + 1
+        row.build, row.lease_until, row.attempts = None, None, 0
         row.updated_at = self.now
         row.decision_id = version.decision_id = self.permit.decision
         await self.session.flush()
@@ -278,57 +273,6 @@ class Shelf:
             label=_labels.label_of(version),
             duplicate_of=row.id if duplicate else None,
         )
-
-
-def tombstone(external: bytes) -> str:
-    """What stands for a file of a connected account once its document was deleted: it is not synced again."""
-    return f"external:{external.hex()}"
-
-
-async def locked(
-    session: WriteSession, keyring: Keyring, project: ProjectId, document: UUID, reader: PersonId | None
-) -> DocumentRow:
-    """One document, held until the transaction ends. Raises `NotFound`."""
-    row = await session.scalar(
-        select(DocumentRow)
-        .where(*_in(keyring.org, project), col(DocumentRow.id) == document)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if row is None or not _labels.may_read(row, reader):
-        raise NotFound("document")
-    return row
-
-
-async def version_of(
-    session: AsyncSession, org: OrgId, document: UUID, version: int, *, content: bool
-) -> DocumentVersionRow:
-    """One version; without its sealed bytes unless `content`. Raises `NotFound`."""
-    found = select(DocumentVersionRow).where(*_is(org, document, version))
-    row = await session.scalar(found if content else found.options(*without_content()))
-    if row is None:
-        raise NotFound("version of the document")
-    return row
-
-
-def without_content() -> tuple[Any, ...]:
-    """What is not loaded where only the facts about a version are asked."""
-    return tuple(
-        defer(column)
-        for column in (DocumentVersionRow.content, DocumentVersionRow.text, DocumentVersionRow.outline)  # type: ignore[arg-type]
-    )
-
-
-def _in(org: OrgId, project: ProjectId) -> tuple[Any, ...]:
-    return (col(DocumentRow.org_id) == org, col(DocumentRow.project_id) == project)
-
-
-def _is(org: OrgId, document: UUID, version: int) -> tuple[Any, ...]:
-    return (
-        col(DocumentVersionRow.org_id) == org,
-        col(DocumentVersionRow.document_id) == document,
-        col(DocumentVersionRow.version) == version,
-    )
 
 
 def _check_source(action: AddDocument) -> None:

@@ -5,7 +5,6 @@ what a label keeps from `reader`. Never reachable by the agent; changes nothing.
 """
 
 import asyncio
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +22,6 @@ from joule.kernel.ids import PersonId, ProjectId
 from joule.kernel.label import Label
 from joule.vault.keys import Keyring
 from memory import _labels
-from memory.knowledge import _sealed
 from memory.knowledge._sealed import content_of, parts_of, title_of
 from memory.knowledge.reading.model import Part
 from memory.knowledge.states import DocumentState, SourceKind
@@ -172,47 +170,6 @@ async def _kept(
     if row is None:
         raise NotFound("version of the document")
     return row
-
-
-async def whole_text(
-    session: ReadSession,
-    keyring: Keyring,
-    project: ProjectId,
-    document: UUID,
-    *,
-    version: int | None,
-    reader: PersonId | None,
-) -> WholeText:
-    """What was read from a version, None: the one that is searched. Raises `NotFound`."""
-    row = await _row(session, keyring, project, document, reader)
-    found = await _one(session, keyring, row, version or row.version or row.newest)
-    parts = await asyncio.to_thread(_sealed.parts_of, found, keyring)
-    return WholeText(version=found.version, parts=parts, pages=found.pages)
-
-
-async def content_of(
-    session: ReadSession,
-    keyring: Keyring,
-    project: ProjectId,
-    document: UUID,
-    *,
-    version: int | None,
-    reader: PersonId | None,
-) -> tuple[str, bytes]:
-    """The title and the bytes as they came, of a version or the newest. Raises `NotFound` or `OriginalGone`.
-
-    Send them as an attachment: what they are was found out by looking, not by trusting whoever brought them.
-    """
-    row = await _row(session, keyring, project, document, reader)
-    found = await _one(session, keyring, row, version or row.newest)
-    return _sealed.title_of(row, keyring), await asyncio.to_thread(_sealed.content_of, found, keyring)
-
-
-async def _one(session: AsyncSession, keyring: Keyring, row: DocumentRow, version: int) -> DocumentVersionRow:
-    found = await session.get(DocumentVersionRow, (keyring.org, row.id, version))
-    if found is None:
-        raise NotFound("version of the document")
-    return found
 
 
 async def _row(
