@@ -1,20 +1,33 @@
-"""Finds the passages of a project that fit a question: by words, by meaning, fused.
+"""Finds the passages of a project that fit a question: by words, by meaning, fused by their ranks.
 
-No caller sees how many rows it took: fewer than `limit` come back only when there are fewer.
+No caller sees how many rows it took: fewer than `limit` come back only when there are fewer. Small collections are
+compared one by one, which misses nothing; only large ones go through the approximate index, and what it leaves out
+for want of patience is then looked for one by one after all.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from joule.kernel.errors import Unavailable
 from joule.kernel.ids import PersonId, ProjectId
 from joule.kernel.label import Integrity, Label
 from joule.kernel.principal import Principal
 from joule.vault.keys import Keyring
-from memory.knowledge.embedding.base import Embedder, Vector
+from memory import _labels
+from memory.knowledge import _wanted
+from memory.knowledge._finding import LARGE, Narrowing, candidates, survey
+from memory.knowledge.blinding import blind_words
+from memory.knowledge.embedding.base import Aim, Embedder, Vector
+from memory.tables import LabelColumns
+
+MAX_QUESTION = 1_000  # characters
+MAX_HITS = 50
 
 
 class How(StrEnum):
@@ -53,7 +66,7 @@ class Hit:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """`complete`: False when the search stopped at a limit before it had looked at everything that could fit."""
+    """`complete`: False when a word was too common to look at every passage that holds it."""
 
     hits: tuple[Hit, ...]
     how: How
@@ -62,7 +75,14 @@ class Found:
 
 async def asked(text: str, *, embedder: Embedder | None, principal: Principal, label: Label) -> Question:
     """The question, embedded when there is a model and it answers. Call it before the transaction is begun."""
-    raise NotImplementedError
+    question = text[:MAX_QUESTION].strip()
+    if embedder is None or not question:
+        return Question(text=question)
+    try:
+        (vector,) = await embedder.embed([question], purpose=Aim.QUERY, principal=principal, label=label)
+    except Unavailable:  # words still find a good deal, and `Found.how` says that they were all there was
+        return Question(text=question)
+    return Question(text=question, model=embedder.model, vector=vector)
 
 
 async def search(
@@ -75,6 +95,45 @@ async def search(
     limit: int = 8,
     documents: Sequence[UUID] = (),
     minimum_integrity: Integrity | None = None,
+    large: int = LARGE,
 ) -> Found:
-    """The live chunks of `project` that fit and that `reader` may read; of `documents` alone, if any are named."""
-    raise NotImplementedError
+    """The live chunks of `project` that fit and that `reader` may read; of `documents` alone, if any are named.
+
+    From `large` vectors in the project on, those that are flagged so are searched through the approximate index.
+    """
+    words = await blind_words(session, keyring, question.text)
+    known = await survey(session, project, words=words[: _wanted.MOST_WORDS], model=question.model, large=large)
+    wanted = _wanted.chosen(known.counts, known.chunks)
+    narrowing = Narrowing(
+        project=project,
+        reader=reader,
+        documents=tuple(documents),
+        integrity=minimum_integrity,
+        vector=question.vector if known.by_meaning else None,
+        model=question.model,
+        exact=not known.is_large,
+    )
+    rows = await candidates(session, keyring.org, narrowing, wanted, limit=max(1, min(limit, MAX_HITS)))
+    return Found(
+        hits=tuple(_hit(keyring, row) for row in rows),
+        how=How.TEXT if narrowing.vector is None else How.HYBRID,
+        complete=wanted.complete,
+    )
+
+
+def _hit(keyring: Keyring, row: Any) -> Hit:
+    heading = keyring.open_text(row.heading, row=row.id, field="chunk.heading", generation=row.generation)
+    return Hit(
+        document=row.document_id,
+        version=row.version,
+        chunk=row.id,
+        ordinal=row.ordinal,
+        page=row.page,
+        heading=tuple(json.loads(heading)),
+        text=keyring.open_text(row.text, row=row.id, field="chunk.text", generation=row.generation),
+        start=row.start_at,
+        end=row.end_at,
+        marks=frozenset(row.marks),
+        score=row.score,
+        label=_labels.label_of(cast(LabelColumns, row)),
+    )
