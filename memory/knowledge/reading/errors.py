@@ -9,6 +9,7 @@ Invalid
     ├── WrongType        the bytes are of another kind than was said
     ├── NotReadable      a kind of file nothing is read from
     ├── TooManyPages, TooLong, Bomb, TookTooLong, TookTooMuch     past a limit
+    └── GaveUp           every try was broken off
 Unavailable
 └── ReadingUnavailable   no process can be shut in here, so nothing is read at all
 """
@@ -117,6 +118,14 @@ class TookTooMuch(Unreadable):
     cure = "Split it, or save it in a simpler form (plain PDF or text), and upload that."
 
 
+class GaveUp(Unreadable):
+    """Every try to read it was broken off."""
+
+    code = "memory.document_gave_up"
+    problem = "reading the document was broken off several times"
+    cure = "Try again with the button; if it happens once more, split the document or give support its address."
+
+
 class ReadingUnavailable(Unavailable):
     """No process can be shut in on this machine, so nothing is read at all."""
 
@@ -125,7 +134,7 @@ class ReadingUnavailable(Unavailable):
 
 LEAVES: tuple[type[Unreadable], ...] = (
     *(Encrypted, Scanned, Broken, Empty, WrongType, NotReadable),
-    *(TooManyPages, TooLong, Bomb, TookTooLong, TookTooMuch),
+    *(TooManyPages, TooLong, Bomb, TookTooLong, TookTooMuch, GaveUp),
 )
 _BY_CODE = {leaf.code: leaf for leaf in LEAVES}
 

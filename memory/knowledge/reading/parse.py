@@ -1,18 +1,98 @@
 """Reads documents, each in a process of its own that can neither open files nor reach a network.
 
-What comes back from that process is treated as an attacker's: bounded, checked, cleaned.
+What comes back from that process is treated as an attacker's: bounded, checked, cleaned (`_answer`).
 """
 
+import asyncio
+import json
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
 from memory.kinds import MediaType
+from memory.knowledge.reading import _answer
+from memory.knowledge.reading.errors import Broken, ReadingUnavailable, TookTooLong, TookTooMuch, TooLong, Unreadable
 from memory.knowledge.reading.model import Limits, Parsed
+
+_PROGRAM = Path(__file__).with_name("_child.py")
+_HEAD = 8  # bytes that say how long the answer is
+_OUT_OF_TIME = {-signal.SIGXCPU, -signal.SIGKILL}
+DEFAULT = Limits()
 
 
 class Reader:
-    """Reads documents, a few at a time."""
+    """Reads documents, at most `at_once` of them at the same time in this process."""
 
     def __init__(self, *, at_once: int = 2) -> None:
-        self._at_once = at_once
+        self._free = asyncio.Semaphore(at_once)
 
-    async def read(self, content: bytes, *, media_type: MediaType, limits: Limits = Limits()) -> Parsed:  # noqa: B008
-        """The document as text. Raises a leaf of `Unreadable`, or `ReadingUnavailable`."""
-        raise NotImplementedError
+    async def read(self, content: bytes, *, media_type: MediaType, limits: Limits = DEFAULT) -> Parsed:
+        """The document as text. Raises a leaf of `Unreadable`, or `ReadingUnavailable` where nothing can be shut in.
+
+        The process ends with the call, however that ends. Waiting for a free place does not count as time.
+        """
+        async with self._free:
+            answer = await self._asked(content, media_type, limits)
+        return await asyncio.to_thread(_answer.accepted, answer, limits)
+
+    async def _asked(self, content: bytes, media_type: MediaType, limits: Limits) -> bytes:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-B", "-X", "utf8", str(_PROGRAM)),
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=DEVNULL,  # may quote the document
+                env={},
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as problem:
+            raise ReadingUnavailable("reading documents") from problem
+        head = json.dumps({"media_type": media_type.value, "limits": asdict(limits)}).encode() + b"\n"
+        try:
+            async with asyncio.timeout(2 * limits.seconds):
+                return await self._exchanged(process, head + content, limits)
+        except TimeoutError:
+            raise TookTooLong from None
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    async def _exchanged(self, process: Process, asked: bytes, limits: Limits) -> bytes:
+        writing = asyncio.create_task(_given(process, asked))
+        try:
+            return await _taken(process, limits)
+        except asyncio.IncompleteReadError:
+            raise _ended(await process.wait()) from None
+        finally:
+            writing.cancel()
+            with suppress(asyncio.CancelledError):
+                await writing
+
+
+async def _given(process: Process, asked: bytes) -> None:
+    assert process.stdin is not None  # noqa: S101 - asked for above
+    with suppress(BrokenPipeError, ConnectionResetError):  # it ended early; its answer says why
+        process.stdin.write(asked)
+        await process.stdin.drain()
+    process.stdin.close()
+
+
+async def _taken(process: Process, limits: Limits) -> bytes:
+    assert process.stdout is not None  # noqa: S101 - asked for above
+    length = int.from_bytes(await process.stdout.readexactly(_HEAD), "big")
+    if length > _answer.most_bytes(limits):
+        raise TooLong
+    return await process.stdout.readexactly(length)
+
+
+def _ended(code: int) -> Unreadable:
+    """What it means that the process ended without an answer."""
+    if code in _OUT_OF_TIME:
+        return TookTooLong()
+    # 1: Python itself gave up, for want of memory before it could say so. Any other signal: a parser tripped.
+    return TookTooMuch() if code == 1 else Broken()
