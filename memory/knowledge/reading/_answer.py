@@ -97,7 +97,9 @@ def _checked(given: _Read, limits: Limits) -> Parsed:
 
 
 def _blocks(given: _Read) -> Iterator[Block]:
-    paths = [tuple(line for heading in path[:MAX_PATH] if (line := _line(heading, MAX_HEADING))) for path in given.paths]
+    paths = [
+        tuple(line for heading in path[:MAX_PATH] if (line := _line(heading, MAX_HEADING))) for path in given.paths
+    ]
     last = given.pages or 0
     for text, page, path, marks in given.blocks:
         if page is not None and page > last:

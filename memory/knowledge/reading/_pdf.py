@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import pypdfium2
-import pypdfium2.raw as pdfium
+import pypdfium2  # type: ignore[import-untyped]
+import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
 from memory.kinds import MediaType
 from memory.knowledge.reading._pdf_hidden import Unseen
@@ -87,7 +87,7 @@ def read(content: bytes, limits: Limits, kind: MediaType) -> Parsed:
         for noticed, warning in (
             (_has_script(document, content), ReadingWarning.SCRIPT_IGNORED),
             (pdfium.FPDFDoc_GetAttachmentCount(document.raw) > 0, ReadingWarning.EMBEDDED_FILES_IGNORED),
-            (0 < without_text and pictures > 0, ReadingWarning.PAGES_WITHOUT_TEXT),
+            (without_text > 0 and pictures > 0, ReadingWarning.PAGES_WITHOUT_TEXT),
             (recognised, ReadingWarning.RECOGNISED_TEXT),
         )
         if noticed
@@ -234,5 +234,3 @@ def _rounded(line: _Line) -> float:
 
 def _folded(text: str) -> str:
     return " ".join(text.split()).casefold()
-
-
