@@ -13,7 +13,7 @@ from joule.database.engine import WriteSession
 from joule.kernel.clock import Clock
 from joule.kernel.ids import OrgId
 from joule.kernel.permit import Permit
-from memory.detecting import MASKED_BY_DEFAULT, Detector, FindingKind, categories, masked
+from memory.detecting import MASKED_BY_DEFAULT, Detector, Finding, FindingKind, categories, masked
 from memory.knowledge.tables import TextRuleRow
 
 People = Callable[[AsyncSession, OrgId], Awaitable[Collection[str]]]
@@ -26,11 +26,19 @@ async def nobody(session: AsyncSession, org: OrgId) -> Collection[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """A text as it may be kept, as long as it was, and the data categories that were found in it."""
+    """A text as it may be kept, as long as it was, and what was found in it."""
 
     text: str
-    categories: frozenset[str]
-    had_cards: bool
+    findings: tuple[Finding, ...]  # in order; offsets hold in both texts
+
+    @property
+    def categories(self) -> frozenset[str]:
+        return categories(self.findings)
+
+    @property
+    def has_cards(self) -> bool:
+        """Whether a full payment card number stood in it: then it may not be kept as it came, in any form."""
+        return any(each.kind is FindingKind.CARD for each in self.findings)
 
 
 class Screen:
@@ -42,11 +50,7 @@ class Screen:
     def seen(self, text: str) -> Seen:
         """Blocks while it looks: some megabytes a second."""
         findings = self._detector.find(text)
-        return Seen(
-            text=masked(text, findings, self.kinds),
-            categories=categories(findings),
-            had_cards=any(each.kind is FindingKind.CARD for each in findings),
-        )
+        return Seen(text=masked(text, findings, self.kinds), findings=findings)
 
 
 async def screen_of(session: AsyncSession, org: OrgId, people: People = nobody) -> Screen:

@@ -26,6 +26,16 @@ async def locked(
     return _readable(row, reader)
 
 
+async def held(session: WriteSession, keyring: Keyring, project: ProjectId, document: UUID) -> DocumentRow:
+    """One document, held until the transaction ends, for whoever shows nothing of it. Raises `NotFound`."""
+    row = await session.scalar(
+        select(DocumentRow).where(*within(keyring.org, project), col(DocumentRow.id) == document).with_for_update()
+    )
+    if row is None:
+        raise NotFound("document")
+    return row
+
+
 async def readable(
     session: AsyncSession, keyring: Keyring, project: ProjectId, document: UUID, reader: PersonId | None
 ) -> DocumentRow:
