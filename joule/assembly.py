@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from integrations.handler import IntegrationsHandler
 from integrations.mcp.handler import McpHandler
 from integrations.upkeep import Upkeep as AccountUpkeep
 from joule._accounts import accounts
+from joule._memories import FOLLOWERS, known_project, names_of
 from joule.database.age import check_schema
 from joule.database.engine import Database, WriteSession
 from joule.database.walls import check_role, check_walls
@@ -32,7 +31,7 @@ from joule.identity.passwords import Passwords
 from joule.kernel.clock import Clock, SystemClock
 from joule.kernel.errors import Misconfigured, Unavailable
 from joule.kernel.handler import Handler
-from joule.kernel.ids import OrgId, ProjectId
+from joule.kernel.ids import OrgId
 from joule.kernel.permit import Permits
 from joule.kernel.settings import Settings
 from joule.llm.handler import LanguageModelHandler, Prices
@@ -44,10 +43,11 @@ from joule.replay.handler import ReplayHandler
 from joule.tasks.dispatch import Queue, forget_jobs
 from joule.tasks.handler import TasksHandler
 from joule.tasks.lapsed import resume_lapsed
+from joule.tasks.threads import in_project, thread_of
 from joule.vault.configured import wrapper_of
 from joule.vault.vault import Vault
-from memory import queries as memories
 from memory.handler import MemoryHandler
+from memory.items.handler import ItemsHandler
 from traces.announcing import Announcer
 from traces.opening import Journals
 
@@ -144,7 +144,7 @@ async def open_house(
             cache_seconds=settings.vault.cache_seconds,
         )
         connected = await outside.enter_async_context(
-            accounts(settings.integrations, database=database, vault=vault, clock=now)
+            accounts(settings.integrations, database=database, vault=vault, clock=now, followers=FOLLOWERS)
         )
         permits = Permits(clock=now)
         handlers: list[Handler] = [
@@ -154,6 +154,15 @@ async def open_house(
                 vault=vault,
                 clock=now,
                 max_file_bytes=settings.web.max_upload_mb * 1_000_000,
+            ),
+            ItemsHandler(
+                admission=permits,
+                database=database,
+                vault=vault,
+                clock=now,
+                people=names_of(vault),
+                thread_of=thread_of,
+                in_project=in_project,
             ),
             IdentityHandler(
                 admission=permits,
@@ -178,9 +187,10 @@ async def open_house(
                 clock=now,
                 vault=vault,
                 dispatcher=Queue(),
-                known_project=_known_project,
+                known_project=known_project,
                 places=settings.task.per_organisation,
                 retention=settings.trace_retention,
+                followers=FOLLOWERS,
             ),
             ReplayHandler(
                 admission=permits, database=database, vault=vault, policy=lambda: gate.policy, settings=settings.task
@@ -274,8 +284,3 @@ def account_upkeep_of(house: House) -> AccountUpkeep:
         organisations=organisations,
         every=timedelta(seconds=house.settings.integrations.upkeep_seconds),
     )
-
-
-async def _known_project(session: AsyncSession, org: OrgId, project: ProjectId) -> bool:
-    # Whoever deletes a project waits for a conversation that is just being begun in it.
-    return await memories.is_project(session, org, project, stays=True)

@@ -87,6 +87,11 @@ def label_of(row: LabelColumns) -> Label:
     )
 
 
+def outside(label: Label) -> frozenset[str]:
+    """The sources whose erasure takes files along that were made from them."""
+    return frozenset(each for each in label.sources if each.startswith(("document:", "connection:")))
+
+
 def may_read(row: LabelColumns, person: PersonId | None) -> bool:
     """Whether the label lets this person read the value."""
     return row.readers is None or person in row.readers

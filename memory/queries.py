@@ -25,7 +25,7 @@ from memory import _file_reading, _labels, _projects
 from memory._content import decode
 from memory._files import RESTORABLE, content_of, name_of, version_of
 from memory.errors import NotText
-from memory.items import _store as _items
+from memory.items import _recalling as _items
 from memory.kinds import MediaType
 from memory.results import FileHit, RecalledItem
 from memory.tables import FileVersionRow, MemoryItemRow, ProjectFileRow, ProjectRow

@@ -189,7 +189,7 @@ class ExportForTraining(Action[ExportedForTraining]):
     """The one way out for what may train a model: items of which every class has an owner's standing consent.
 
     Everything else is left out, and listed with the reason. Its `label` says whether training is allowed at all: take
-    it from `memory.items.consents.label_for_training`.
+    it from `memory.items.queries.label_for_training`.
     """
 
     name: ClassVar[str] = "memory.export_for_training"

@@ -11,12 +11,13 @@ class ItemState(StrEnum):
 
 
 class SourceKind(StrEnum):
-    """What an item can be made from. A message is named by the task it began."""
+    """What an item can be made from. A message is named by the task it began, what was typed by hand by its person."""
 
     MESSAGE = "message"
     DOCUMENT = "document"
     CONNECTION = "connection"
     FILE = "file"
+    PERSON = "person"
 
 
 class SwitchScope(StrEnum):

@@ -13,7 +13,7 @@ from memory.items.kinds import DataClass, ItemState, SourceKind, Withheld
 class SourceSpan:
     """What an item was made from, and where in it: `start` to `end` in characters, both None for all of it.
 
-    `source` is the task of a message, or the id of a document, connection or file.
+    `source` is the task of a message, or the id of a document, connection, file or person.
     """
 
     kind: SourceKind
@@ -108,11 +108,14 @@ class WithheldItem:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportedForTraining:
-    """What may train a model, and what was left out. `label` is that of the items given out; its training is allowed."""
+    """What may train a model, and what was left out. `label` is that of the items given out: training is allowed in it
+    by these `consents`, unless nothing was given out.
+    """
 
     export: UUID
     items: tuple[RecalledItem, ...]
     withheld: tuple[WithheldItem, ...]
+    consents: tuple[UUID, ...]
     label: Label
 
 

@@ -35,7 +35,7 @@ CREATE TABLE item_source (
     decision_id uuid NOT NULL,
     PRIMARY KEY (org_id, id),
     CONSTRAINT item_source_item FOREIGN KEY (org_id, item_id) REFERENCES memory_item (org_id, id) ON DELETE CASCADE,
-    CONSTRAINT item_source_kind CHECK (kind IN ('message', 'document', 'connection', 'file')),
+    CONSTRAINT item_source_kind CHECK (kind IN ('message', 'document', 'connection', 'file', 'person')),
     CONSTRAINT item_source_span CHECK ((start_at IS NULL) = (end_at IS NULL)),
     CONSTRAINT item_source_order CHECK (start_at >= 0 AND end_at >= start_at)
 );
@@ -125,9 +125,11 @@ ALTER TABLE memory_item NO FORCE ROW LEVEL SECURITY;
 INSERT INTO item_source (org_id, id, item_id, kind, source_id, decision_id)
     SELECT org_id, uuidv7(), id, split_part(source, ':', 1), split_part(source, ':', 2)::uuid, decision_id
       FROM memory_item, unnest(sources) AS source
-     WHERE source ~ '^(file|connection|document):[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+     WHERE integrity = 'untrusted' AND source ~ '^(file|connection|document):[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
     UNION ALL
-    SELECT org_id, uuidv7(), id, 'message', source_task, decision_id FROM memory_item WHERE via = 'agent';
+    SELECT org_id, uuidv7(), id, 'message', source_task, decision_id FROM memory_item WHERE via = 'agent'
+    UNION ALL
+    SELECT org_id, uuidv7(), id, 'person', author, decision_id FROM memory_item WHERE via = 'person' AND author IS NOT NULL;
 ALTER TABLE memory_item FORCE ROW LEVEL SECURITY;
 """
 
