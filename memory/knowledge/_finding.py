@@ -24,6 +24,7 @@ from memory.knowledge.halfvec import as_text
 LARGE = 20_000  # vectors of a project: from here on the approximate index is asked
 STAGES = (60, 500, 4_000)  # candidates by words and by meaning; more only when too few of them may be shown
 _K = 60  # of reciprocal rank fusion, as usual
+_SAYS_IT = 0.5  # of what a question's words say: what holds less of it is left to its meaning (bench: answers)
 _ONCE = 0.0607927  # what ts_rank gives for a word that stands once
 _IN_ALL = 2 * COUNTED  # passages counted, to tell how rare a word is
 
@@ -140,7 +141,7 @@ def _statement(*, by_meaning: bool, words: int, chosen: bool, exact: bool) -> Te
     only = f"AND chunk_id IN ({mine})" if chosen else ""
     written = f"""
         WITH near AS MATERIALIZED ({_near(only, exact=exact) if by_meaning else _NOTHING}),
-        said AS MATERIALIZED ({_said(words, only) if words else _NOTHING}),
+        said AS MATERIALIZED ({_said(words, only, least=_SAYS_IT if by_meaning else 0.0) if words else _NOTHING}),
         both_ways AS (
             SELECT chunk_id, near.score AS distance, said.score AS share FROM near FULL JOIN said USING (chunk_id)
         ),
@@ -180,11 +181,12 @@ def _near(only: str, *, exact: bool) -> str:
     return f"SELECT chunk_id, score FROM ({both}) AS both_kinds ORDER BY score LIMIT :most"
 
 
-def _said(words: int, only: str) -> str:
-    """How much of what the question's words say a passage holds; 1: each of them, once."""
+def _said(words: int, only: str, *, least: float) -> str:
+    """How much of what the question's words say a passage holds; 1: each of them, once. Less than `least` is none."""
     share = " + ".join(f":weight{at} * ts_rank(words, CAST(:word{at} AS tsquery))" for at in range(words))
     return f"""
-        SELECT chunk_id, (({share}) / {_ONCE})::float8 AS score
-          FROM (SELECT chunk_id, words FROM chunk_words WHERE project_id = :project {only} LIMIT :looked_at) AS held
-         ORDER BY score DESC LIMIT :most
+        SELECT chunk_id, score FROM (
+            SELECT chunk_id, (({share}) / {_ONCE})::float8 AS score
+              FROM (SELECT chunk_id, words FROM chunk_words WHERE project_id = :project {only} LIMIT :looked_at) AS held
+        ) AS weighed WHERE score > {least} ORDER BY score DESC LIMIT :most
     """
