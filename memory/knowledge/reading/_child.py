@@ -23,10 +23,10 @@ def main() -> None:
     asked = json.loads(sys.stdin.buffer.readline())
     document = sys.stdin.buffer.read()
     limits = Limits(**asked["limits"])
-    read = _formats.prepared(asked["media_type"], limits)
     try:
+        read = _formats.prepared(asked["media_type"], limits)
         _confine.shut_in(memory_bytes=limits.memory_bytes, seconds=limits.seconds)
-    except _confine.Unconfined:
+    except Exception:  # noqa: BLE001 - whatever is in the way here is not the document, which was not looked at yet
         _answer({"error": _confine.UNCONFINED})
         return
     try:

@@ -56,7 +56,7 @@ def read(content: bytes, limits: Limits, kind: MediaType) -> Parsed:
     apart = [Block(text=hidden, marks=frozenset({Mark.HIDDEN})) for hidden in _html_hidden.taken_out(page)]
     visible = _visible_length(page)
     found = list(_main(page))
-    if sum(len(block.text) for block in found) < _LITTLE * visible:
+    if len(found) < 2 or sum(len(block.text) for block in found) < _LITTLE * visible:
         found = list(_everything(page))
     title = title or next((block.text for block in found if block.heading), "")
     return assembled([*found, *apart], pages=None, title=title or None)
@@ -120,19 +120,25 @@ def _table(table: Any, heading: tuple[str, ...]) -> Iterator[Block]:
 def _everything(page: Any) -> Iterator[Block]:
     """All visible text, where a page is not made like an article."""
     path: list[tuple[int, str]] = []
-    for unwanted in list(page.iter("script", "style", "head", "nav", "noscript", "svg")):
+    for unwanted in list(page.iter("head", "nav", "svg")):
         unwanted.drop_tree()
+    taken: set[Any] = set()
     for element in page.iter():
-        if not isinstance(element.tag, str):
-            continue
-        own = element.tag in _BLOCKS
-        if any(above.tag in _BLOCKS for above in element.iterancestors()):
-            continue
-        text = _flat(element) if own else " ".join((element.text or "").split())
-        if element.tag in _LEVELS and text:
-            level = _LEVELS[element.tag]
-            path = [*((above, said) for above, said in path if above < level), (level, text)]
-        yield Block(text=text, heading=tuple(said for _, said in path))
+        above = element.getparent()
+        if above in taken or not isinstance(element.tag, str):
+            taken.add(element)
+        elif element.tag in _BLOCKS or _speaks(element):
+            taken.add(element)
+            text = _flat(element)
+            if element.tag in _LEVELS and text:
+                level = _LEVELS[element.tag]
+                path = [*((higher, said) for higher, said in path if higher < level), (level, text)]
+            yield Block(text=text, heading=tuple(said for _, said in path))
+
+
+def _speaks(element: Any) -> bool:
+    """Whether words stand in it directly, not only in elements within it."""
+    return bool((element.text or "").strip()) or any((child.tail or "").strip() for child in element)
 
 
 def _flat(element: Any, *, lines: bool = False) -> str:

@@ -26,7 +26,6 @@ _BACKGROUND = re.compile(r"background(?:-color|-image)?\s*:\s*([^;!]+)", re.IGNO
 _NO_SIZE = re.compile(r"(?<![-\w])(?:max-)?(?:height|width)\s*:\s*[01](?:px)?\s*(?:;|!|$)", re.IGNORECASE)
 _CUT = re.compile(r"overflow(?:-[xy])?\s*:\s*(?:hidden|clip)", re.IGNORECASE)
 _WHITES = {"white", "#fff", "#ffffff", "#fefefe", "transparent", "rgb(255,255,255)", "rgba(255,255,255,1)", "#ffff"}
-_NOT_TEXT = ("script", "style")
 _NEVER_SHOWN = {"template", "noscript"}
 
 
@@ -36,15 +35,11 @@ def taken_out(page: Any) -> list[str]:
     hiding = {selector for selector, style in rules if _hides(style)}
     painted = {selector for selector, style in rules if _paints(style)}
     faint = {selector for selector, style in rules if _is_faint(style)}
-    for element in page.xpath("//comment() | //processing-instruction()"):
-        element.drop_tree() if hasattr(element, "drop_tree") else None
+    for element in page.xpath("//comment() | //processing-instruction() | //script | //style"):
+        element.drop_tree()
     found = []
     for element in list(page.iter()):
-        if (
-            isinstance(element.tag, str)
-            and element.tag not in _NOT_TEXT
-            and _is_hidden(element, hiding, faint, painted)
-        ):
+        if isinstance(element.tag, str) and _is_hidden(element, hiding, faint, painted):
             text = _words(element)
             if element.getparent() is not None and element.tag not in {"html", "body", "head"}:
                 element.drop_tree()
@@ -57,8 +52,7 @@ def _words(element: Any) -> str:
     """The text of it; empty when it went out with another before it."""
     if element.getroottree().getroot().tag != "html":
         return ""
-    texts = (text for text in element.itertext() if text.getparent() is None or text.getparent().tag not in _NOT_TEXT)
-    return " ".join(" ".join(texts).split())
+    return " ".join(" ".join(element.itertext()).split())
 
 
 def _is_hidden(element: Any, hiding: set[str], faint: set[str], painted: set[str]) -> bool:

@@ -23,6 +23,8 @@ _HEADING_CHARACTERS = 140
 _LEVELS = 4
 _GAP = 1.5  # times the height of a line: a new paragraph
 _BULLET = re.compile(r"^(?:[•◦▪‣·*–-]|\d{1,3}[.)]|[a-z][.)])\s")
+_TAIL = 4_096  # bytes in which a file says it ends here
+_NO_TITLE = {"untitled", "untitled document", "(anonymous)", "document"}
 _LITTLE = 20  # characters in a whole document: as good as none
 _PASSWORD = (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY)
 
@@ -51,12 +53,14 @@ def warm(limits: Limits) -> None:
     file.seek(0, io.SEEK_END)
     for number, body in enumerate(objects, 1):
         file.write(b"%d 0 obj%s\nendobj\n" % (number, body))
-    file.write(b"trailer<</Root 1 0 R/Size 5>>")
+    file.write(b"trailer<</Root 1 0 R/Size 5>>%%EOF")
     read(file.getvalue(), limits, MediaType.PDF)
 
 
 def read(content: bytes, limits: Limits, kind: MediaType) -> Parsed:
     """The text of all pages."""
+    if b"%%EOF" not in content.rstrip(b"\0 \t\r\n")[-_TAIL:]:
+        raise Broken  # cut off; the library would make do with the pages that arrived
     try:
         document = pypdfium2.PdfDocument(content)
         count = len(document)
@@ -92,8 +96,11 @@ def read(content: bytes, limits: Limits, kind: MediaType) -> Parsed:
         )
         if noticed
     ]
-    title = document.get_metadata_value("Title").strip() or next((b.text for b in blocks if b.heading), None)
-    return assembled(blocks, pages=count, title=title, warnings=warnings)
+    title = document.get_metadata_value("Title").strip()
+    if title.casefold() in _NO_TITLE or title.startswith("Microsoft Word - "):
+        title = ""
+    title = title or next((block.text for block in blocks if block.heading), "")
+    return assembled(blocks, pages=count, title=title or None, warnings=warnings)
 
 
 class _Page:
