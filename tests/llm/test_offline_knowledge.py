@@ -9,7 +9,12 @@ from joule.llm.providers.offline._requests import parse
 from joule.llm.providers.offline._wishes import AskKnowledge, ListDocuments, Wish
 from tests.llm.project import CAMPAIGNS, TOOLS, Project, spec
 
-KNOWING = (*TOOLS, spec("search_knowledge", query="string", limit="integer"), spec("list_documents"))
+KNOWING = (
+    *TOOLS,
+    spec("search_knowledge", query="string", limit="integer"),
+    spec("list_documents"),
+    spec("propose_memory", text="string", kind="string", document="string", start="integer", end="integer"),
+)
 
 
 def passage(text: str, **more: Any) -> dict[str, Any]:
@@ -20,6 +25,8 @@ def passage(text: str, **more: Any) -> dict[str, Any]:
         "heading": ["Returns", "Refunds"],
         "text": text,
         "marks": [],
+        "start": 10,
+        "end": 60,
         "source": "/projects/p/knowledge/d-1?version=1&at=10-60#passage",
         **more,
     }
@@ -38,6 +45,9 @@ class Library(Project):
 
     def search_knowledge(self, query: str, limit: int = 8) -> dict[str, Any]:
         return {"passages": self.passages[:limit], "how": "hybrid", "complete": True, "trust": "untrusted"}
+
+    def propose_memory(self, text: str, **more: Any) -> dict[str, Any]:
+        return {"item": "i-1", "text": text, "state": "proposed", "existing": False}
 
     def list_documents(self) -> dict[str, Any]:
         return {"documents": [{"title": "Refund policy", "state": "ready"}, {"title": "Deck", "state": "failed"}]}
@@ -121,6 +131,22 @@ def test_a_source_that_is_no_page_of_ours_is_no_link() -> None:
     odd = passage("Refunds are quick.", source="https://evil.example/refunds")
 
     assert "evil" not in Library(passages=[odd]).talk("How are refunds paid?").answer
+
+
+def test_what_a_document_says_is_only_proposed_for_memory() -> None:
+    library = Library()
+
+    talk = library.talk("How soon are refunds paid? And propose it for memory")
+
+    (proposed,) = talk.calls("propose_memory")
+    assert proposed["text"] == "Refunds are paid to the card within five working days."
+    assert (proposed["document"], proposed["start"], proposed["end"]) == ("d-1", 10, 60)
+    assert talk.calls("remember") == []
+    assert "waits on the memory page" in talk.answer
+
+
+def test_nothing_is_proposed_without_an_answer() -> None:
+    assert Library(passages=[]).talk("How are refunds paid? Then propose it").calls("propose_memory") == []
 
 
 def test_without_a_knowledge_base_a_question_is_not_understood() -> None:

@@ -46,7 +46,24 @@ def ask(wish: AskKnowledge, desk: Desk) -> Finding:
     text = f"The knowledge base says:\n\n{quotes}"
     if found.values.get("complete") is False:
         text += "\n\nNot everything could be searched; there may be more."
-    return Finding(text=text, document=text + "\n")
+    return Finding(text=text, document=text + "\n", quotes=tuple(map(_quoted, chosen)))
+
+
+def propose(desk: Desk, *, before: Sequence[Finding]) -> Finding:
+    """Put the best sentence of the answer before the person: nothing of it is used until they agree."""
+    quotes = [each for finding in before for each in finding.quotes]
+    if not quotes:
+        return Finding(
+            text="There is nothing to propose: ask the knowledge base first, in the same message.", is_good=False
+        )
+    (done,) = desk.ask(Want(tool="propose_memory", arguments=quotes[0]))
+    if not done.is_good:
+        return failed("propose that", done)
+    if done.values.get("existing") is True:
+        return Finding(text="That is remembered, or waiting for you, already.")
+    return Finding(
+        text=f"I propose to remember: “{quotes[0]['text']}” It waits on the memory page for somebody to agree."
+    )
 
 
 def list_documents(desk: Desk) -> Finding:
@@ -59,6 +76,11 @@ def list_documents(desk: Desk) -> Finding:
         return Finding(text="The knowledge base has no documents yet. Add some on the Knowledge page of the project.")
     text = f"The knowledge base has {counted(len(lines), 'document')}:\n\n" + "\n".join(lines[:50])
     return Finding(text=text, document=text + "\n")
+
+
+def _quoted(sentence: _Sentence) -> Mapping[str, Any]:
+    where = {name: sentence.passage.get(name) for name in ("document", "start", "end")}
+    return {"text": sentence.text, "kind": "fact", **where}
 
 
 def _chosen(question: str, passages: Sequence[Mapping[str, Any]]) -> list[_Sentence]:

@@ -6,7 +6,7 @@ Pure. A question is handed on in the person's own words; what a document says ne
 import re
 
 from joule.llm.providers.offline._phrases import bare, opens, without_politeness
-from joule.llm.providers.offline._wishes import AskKnowledge, ListDocuments, Wish
+from joule.llm.providers.offline._wishes import AskKnowledge, ListDocuments, ProposeThat, Wish
 from joule.llm.providers.offline._words import key_words
 
 MOST_CHARS = 400  # of a question
@@ -28,8 +28,16 @@ _QUESTION = re.compile(
 )
 
 
+_PROPOSING = (
+    r"(?:propose|suggest)\s+(?:to\s+(?:remember|keep)\s+|remembering\s+|keeping\s+)?(?:it|that|this|the\s+(?:answer|passage|quote|best\s+one))"
+    r"(?:\s+(?:for|to)\s+(?:the\s+|our\s+)?memory|\s+to\s+be\s+remembered)?\W*$"
+)
+
+
 def knowledge_wish(said: str) -> Wish | None:
-    """A wish that names the knowledge base; None when it is not spoken of."""
+    """A wish that names the knowledge base, or what it just answered; None when it is not spoken of."""
+    if opens(_PROPOSING, said):
+        return ProposeThat()
     if opens(_LISTING, said):
         return ListDocuments()
     found = next((hit for pattern in _SEEKING if (hit := opens(pattern, said)) is not None), None)

@@ -25,6 +25,7 @@ from joule.llm.providers.offline._wishes import (
     ListAccounts,
     ListDocuments,
     ListFiles,
+    ProposeThat,
     ReadFile,
     Recall,
     Remember,
@@ -109,6 +110,8 @@ def _fulfil(
             return _changing.forget(wish, desk)
         case AskKnowledge():
             return _knowledge.ask(wish, desk)
+        case ProposeThat():
+            return _knowledge.propose(desk, before=before)
         case ListDocuments():
             return _knowledge.list_documents(desk)
         case ListAccounts():
@@ -139,6 +142,8 @@ def _possible(wishes: Sequence[Wish], tools: Sequence[ToolSpec]) -> Sequence[Wis
 def _needed(place: int, wishes: Sequence[Wish]) -> set[int]:
     """The earlier wishes that have to be done before this one: what it saves, and what touches the same thing."""
     wish = wishes[place]
+    if isinstance(wish, ProposeThat):
+        return {at for at in range(place) if _makes_text(wishes[at])}
     if isinstance(wish, SaveThat):
         return {at for at in range(place) if _makes_text(wishes[at]) or _clash(wishes[at], wish)}
     return {at for at in range(place) if _clash(wishes[at], wish)}

@@ -1,6 +1,8 @@
 """Wishes that only look: files, tables and what is remembered. Each is straight-line code that asks the desk."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from joule.llm.providers.offline._answers import answer, answer_narrowed, inquiry, narrowed
 from joule.llm.providers.offline._desk import Desk, Outcome, Want
@@ -27,6 +29,7 @@ class Finding:
     document: str = ""
     is_good: bool = True
     is_elsewhere: bool = False
+    quotes: tuple[Mapping[str, Any], ...] = ()  # sentences of documents: text, document, start, end
     wrote: tuple[str, ...] = field(default=())
 
 

@@ -13,6 +13,7 @@ from joule.llm.providers.offline._wishes import (
     ListAccounts,
     ListDocuments,
     ListFiles,
+    ProposeThat,
     ReadFile,
     Recall,
     Remember,
@@ -85,6 +86,8 @@ def _told(wish: Wish) -> str:
             return "forget that"
         case AskKnowledge():
             return "look into the knowledge base"
+        case ProposeThat():
+            return "propose to remember it"
         case ListDocuments():
             return "list the documents"
         case ListAccounts():

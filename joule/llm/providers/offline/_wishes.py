@@ -105,6 +105,11 @@ class AskKnowledge:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProposeThat:
+    """Put what the knowledge base just answered before the person, to be remembered once they agree."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListDocuments:
     """Which documents the knowledge base has."""
 
@@ -151,6 +156,7 @@ Wish = (
     | Forget
     | AskKnowledge
     | ListDocuments
+    | ProposeThat
     | ListAccounts
     | AskAccount
     | DoAtAccount
