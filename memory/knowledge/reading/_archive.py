@@ -14,6 +14,13 @@ _MEMBERS = 20_000
 _RELATIONS_BYTES = 4 * 1024 * 1024
 _RELATION = re.compile(rb"<(?:\w+:)?Relationship\b[^>]*>")
 _ELSEWHERE = re.compile(rb"""TargetMode\s*=\s*["']External["']""")
+_TYPES = "[Content_Types].xml"
+_KINDS = re.compile(
+    rb"application/vnd\.(?:ms-word|ms-powerpoint|openxmlformats-officedocument\.(?:wordprocessingml|presentationml))"
+    rb"\.(document|template|presentation|slideshow)(?:\.macroEnabled(?:Template)?)?\.main\+xml"
+)
+_PLAIN_WORD = b"application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+_PLAIN_SLIDES = b"application/vnd.openxmlformats-officedocument.presentationml.presentation.main+xml"
 _ENCRYPTED_FLAG = 0x1
 
 
@@ -37,6 +44,24 @@ def looked_over(content: bytes, limits: Limits) -> set[ReadingWarning]:
     if any("/embeddings/" in name and not name.endswith(".xlsx") for name in names):  # charts carry a workbook each
         warnings.add(ReadingWarning.EMBEDDED_FILES_IGNORED)
     return {warning for warning in warnings if warning is not None}
+
+
+def plain(content: bytes) -> bytes:
+    """The document as one without macros, and as no template or slide show: the libraries read nothing else."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        types = archive.read(_TYPES)
+        changed = _KINDS.sub(_as_plain, types)
+        if changed == types:
+            return content
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as rewritten:
+            for member in archive.infolist():
+                rewritten.writestr(member.filename, changed if member.filename == _TYPES else archive.read(member))
+    return out.getvalue()
+
+
+def _as_plain(kind: re.Match[bytes]) -> bytes:
+    return _PLAIN_WORD if b"word" in kind.group() else _PLAIN_SLIDES
 
 
 def _is_relations(member: zipfile.ZipInfo) -> bool:

@@ -14,8 +14,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # our own tree before any other that is installed
 
 from memory.knowledge.reading import _confine, _formats
+from memory.knowledge.reading._wire import told
 from memory.knowledge.reading.errors import Broken, TookTooMuch, Unreadable
-from memory.knowledge.reading.model import Limits, Mark, Parsed
+from memory.knowledge.reading.model import Limits
 
 
 def main() -> None:
@@ -30,7 +31,7 @@ def main() -> None:
         _answer({"error": _confine.UNCONFINED})
         return
     try:
-        answer = _plain(read(document, limits))
+        answer = told(read(document, limits))
     except Unreadable as problem:
         answer = {"error": problem.code}
     except MemoryError:
@@ -38,26 +39,6 @@ def main() -> None:
     except Exception:  # noqa: BLE001 - whatever a parser trips over, the document is what it trips over
         answer = {"error": Broken.code}
     _answer(answer)
-
-
-def _plain(parsed: Parsed) -> dict[str, Any]:
-    paths: dict[tuple[str, ...], int] = {}
-    blocks = [
-        [
-            part.text,
-            part.page,
-            paths.setdefault(part.heading, len(paths)),
-            [mark.value for mark in sorted(part.marks, key=list(Mark).index)],
-        ]
-        for part in parsed.parts
-    ]
-    return {
-        "blocks": blocks,
-        "paths": [list(path) for path in paths],
-        "pages": parsed.pages,
-        "title": parsed.title,
-        "warnings": [warning.value for warning in parsed.warnings],
-    }
 
 
 def _answer(answer: dict[str, Any]) -> None:

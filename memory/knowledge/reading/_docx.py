@@ -46,7 +46,7 @@ def read(content: bytes, limits: Limits, kind: MediaType) -> Parsed:
     """The text of the document's body and footnotes."""
     warnings = _archive.looked_over(content, limits)
     try:
-        document = docx.Document(io.BytesIO(content))
+        document = docx.Document(io.BytesIO(_archive.plain(content)))
         body = document.element.body
         styles = _Styles(document.styles.element)
     except (OpcError, KeyError, ValueError, AttributeError, etree.XMLSyntaxError) as problem:

@@ -27,7 +27,7 @@ _CODECS = (
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_-]{2,30})""", re.IGNORECASE)
 _LEVELS = {f"h{level}": level for level in range(1, 7)}
 _BLOCKS = {"p", "li", "h1", "h2", "h3", "h4", "h5", "h6", "td", "th", "pre", "blockquote", "dt", "dd", "figcaption"}
-_BREAK = "\x1e"  # stands for a line break until the other white space is gone
+_BREAK = "\ue000"  # stands for a line break until the other white space is gone
 _LITTLE = 0.25  # of the page's visible text: less than this is not what a reader came for
 _SAMPLE = b"""<!doctype html><meta charset=utf-8><title>One</title><body><nav><a href=/>Home</a></nav><article><h1>One</h1>
 <p>Two sentences are here. They are long enough to be taken for the text of this page, and to be kept.</p>

@@ -36,7 +36,7 @@ def read(content: bytes, limits: Limits, kind: MediaType) -> Parsed:
     """The text of all slides and their notes."""
     warnings = _archive.looked_over(content, limits)
     try:
-        presentation = pptx.Presentation(io.BytesIO(content))
+        presentation = pptx.Presentation(io.BytesIO(_archive.plain(content)))
         slides = list(presentation.slides)
         size = (presentation.slide_width or 0, presentation.slide_height or 0)
         if len(slides) > limits.pages:

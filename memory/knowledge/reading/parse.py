@@ -17,16 +17,20 @@ from memory.knowledge.reading import _answer
 from memory.knowledge.reading.errors import Broken, ReadingUnavailable, TookTooLong, TookTooMuch, TooLong, Unreadable
 from memory.knowledge.reading.model import Limits, Parsed
 
-_PROGRAM = Path(__file__).with_name("_child.py")
+PROGRAM = Path(__file__).with_name("_child.py")
 _HEAD = 8  # bytes that say how long the answer is
 _OUT_OF_TIME = {-signal.SIGXCPU, -signal.SIGKILL}
 DEFAULT = Limits()
 
 
 class Reader:
-    """Reads documents, at most `at_once` of them at the same time in this process."""
+    """Reads documents, at most `at_once` of them at the same time in this process.
 
-    def __init__(self, *, at_once: int = 2) -> None:
+    `program` is what reads one of them, shut in.
+    """
+
+    def __init__(self, *, at_once: int = 2, program: Path = PROGRAM) -> None:
+        self._program = program
         self._free = asyncio.Semaphore(at_once)
 
     async def read(self, content: bytes, *, media_type: MediaType, limits: Limits = DEFAULT) -> Parsed:
@@ -41,7 +45,7 @@ class Reader:
     async def _asked(self, content: bytes, media_type: MediaType, limits: Limits) -> bytes:
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-B", "-X", "utf8", str(_PROGRAM)),
+                *(sys.executable, "-I", "-B", "-X", "utf8", str(self._program)),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=DEVNULL,  # may quote the document
