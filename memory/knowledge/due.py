@@ -1,5 +1,6 @@
 """Says which documents wait for a worker. Asked by the upkeep alone; opens nothing."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -15,19 +16,24 @@ from memory.knowledge.tables import DocumentRow, DocumentVersionRow
 _UNDER_WAY = tuple(state.value for state in DocumentState if state.is_under_way)
 
 
-async def to_index(session: AsyncSession, org: OrgId, *, now: datetime, most: int) -> list[tuple[ProjectId, UUID]]:
-    """Documents to read that nobody is reading, with their projects, those that wait longest first."""
-    rows = await session.execute(
-        select(col(DocumentRow.project_id), col(DocumentRow.id))
-        .where(
-            col(DocumentRow.org_id) == org,
-            col(DocumentRow.state).in_(_UNDER_WAY),
-            or_(col(DocumentRow.lease_until).is_(None), col(DocumentRow.lease_until) <= now),
+async def to_index(
+    session: AsyncSession, org: OrgId, *, now: datetime, but: Collection[UUID] = ()
+) -> tuple[ProjectId, UUID] | None:
+    """The document that has waited longest to be read, and that nobody is reading, with its project; none of `but`."""
+    row = (
+        await session.execute(
+            select(col(DocumentRow.project_id), col(DocumentRow.id))
+            .where(
+                col(DocumentRow.org_id) == org,
+                col(DocumentRow.state).in_(_UNDER_WAY),
+                or_(col(DocumentRow.lease_until).is_(None), col(DocumentRow.lease_until) <= now),
+                col(DocumentRow.id).not_in(list(but)),
+            )
+            .order_by(col(DocumentRow.updated_at), col(DocumentRow.id))
+            .limit(1)
         )
-        .order_by(col(DocumentRow.updated_at), col(DocumentRow.id))
-        .limit(most)
-    )
-    return [(ProjectId(project), document) for project, document in rows]
+    ).first()
+    return None if row is None else (ProjectId(row[0]), row[1])
 
 
 async def to_embed(session: AsyncSession, org: OrgId, model: str, *, most: int) -> list[tuple[ProjectId, UUID]]:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from sqlalchemy.exc import DBAPIError
@@ -66,16 +67,11 @@ class Upkeep:
 
     async def run(self) -> int:
         """Read everything that is due now in every organisation; how many documents were looked at."""
-        count = 0
+        tried: set[UUID] = set()  # what fails is tried again in another round, and keeps no other waiting
         waiting = list(await self._organisations())
-        while waiting:
-            again = []
-            for org in waiting:  # one document of each in turn: nobody waits for another's thousand
-                is_more, looked_at = await self._one(org)
-                count += looked_at
-                again += [org] if is_more else []
-            waiting = again
-        return count
+        while waiting:  # one document of each in turn: nobody waits for another's thousand
+            waiting = [org for org in waiting if await self._one(org, tried)]
+        return len(tried)
 
     async def renew(self) -> int:
         """Have documents of another embedding model read again; how many."""
@@ -102,15 +98,16 @@ class Upkeep:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._heard.wait(), self._every.total_seconds())
 
-    async def _one(self, org: OrgId) -> tuple[bool, int]:
-        """Whether there is more in this organisation, and whether there was anything."""
+    async def _one(self, org: OrgId, tried: set[UUID]) -> bool:
+        """Read one document of the organisation that was not tried yet; whether there was one."""
         async with self._database.read(org) as session:
-            found = await due.to_index(session, org, now=self._clock.now(), most=2)
-        if not found:
-            return False, 0
-        project, document = found[0]
-        done = await self._tried(IndexDocument(principal=_system(org), project=project, document=document))
-        return done == 1 and len(found) > 1, 1
+            found = await due.to_index(session, org, now=self._clock.now(), but=tried)
+        if found is None:
+            return False
+        project, document = found
+        tried.add(document)
+        await self._tried(IndexDocument(principal=_system(org), project=project, document=document))
+        return True
 
     async def _tried(self, action: Action[Any]) -> int:
         try:

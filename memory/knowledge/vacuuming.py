@@ -1,6 +1,8 @@
-"""Takes what was deleted off the server's pages, heap and indexes alike, instead of waiting until the server does.
+"""Takes what was deleted out of heap and indexes, instead of waiting until the server does.
 
-A deleted row can still be read from the files under the database until then; its vector too.
+Until then a deleted row can be read from the files under the database, and its vector from the approximate index. Then
+empty pages are given back and vectors in the index are overwritten; in the free space of a page that is still in use
+bytes may stand until it is used again, sealed ones but for vectors.
 """
 
 from joule.database.engine import Database
