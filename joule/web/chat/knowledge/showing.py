@@ -44,6 +44,8 @@ _HOW = {
     "hybrid": "Searched by words and by meaning.",
     "text": "Searched by words only: no model for meanings is installed, so other words for the same thing are not found.",
 }
+_CARDS = "card_numbers_covered"
+_CARDS_SENTENCE = "It holds full payment card numbers. They are covered in its text, and the original was not kept."
 SNIPPET = 420  # characters
 
 
@@ -164,7 +166,8 @@ def problem_of(failure: str | None) -> tuple[str, str]:
 
 def warnings_of(words: tuple[str, ...]) -> tuple[str, ...]:
     """What was noticed while reading, as sentences."""
-    return tuple(ReadingWarning(word).sentence for word in words if word in set(ReadingWarning))
+    told = {each.value: each.sentence for each in ReadingWarning} | {_CARDS: _CARDS_SENTENCE}
+    return tuple(told[word] for word in words if word in told)
 
 
 def who_added(author: PersonId | None, via: str, names: Mapping[PersonId, str]) -> str:
