@@ -17,6 +17,7 @@ ACTIONS = (
     "joule.identity.actions",
     "memory.actions",
     "memory.items.actions",
+    "memory.entries.actions",
     "memory.knowledge.actions",
     "joule.llm.actions",
     "joule.tasks.actions",

@@ -13,6 +13,7 @@ TABLES = (
     "joule.identity.tables",
     "memory.tables",
     "memory.items.tables",
+    "memory.entries.tables",
     "memory.knowledge.tables",
     "joule.llm.tables",
     "joule.governance.tables",

@@ -1,21 +1,20 @@
 """The rows beside remembered items. Equal to migration 0012; a test compares them.
 
-In clear stand ids, times, numbers and words from closed lists. Of an entry its namespace, key and value are sealed
-under the organisation's key.
+In them stand ids, times, numbers and words from closed lists, and nothing that anybody wrote.
 """
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, Text
 from sqlalchemy import text as sql
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
 from joule.database.keeping import Ends, Keeping, Owner
 from memory.items.kinds import DataClass, SourceKind, SwitchScope
-from memory.tables import LabelColumns, label_checks, one_of
+from memory.tables import one_of
 
 _TIME: Any = DateTime(timezone=True)
 _WORDS: Any = ARRAY(Text)
@@ -123,31 +122,4 @@ class TrainingExportRow(SQLModel, table=True):
     items: int
     withheld: int
     data_classes: list[str] = Field(sa_type=_WORDS)
-    decision_id: UUID
-
-
-class MemoryEntryRow(LabelColumns, table=True):
-    """A value that another agent keeps under a namespace and a key, all three sealed in `value`.
-
-    `entry_key` is a keyed hash of namespace and key: it finds the entry again.
-    """
-
-    __tablename__ = "memory_entry"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["org_id", "project_id"], ["project.org_id", "project.id"], ondelete="CASCADE", name="memory_entry_project"
-        ),
-        UniqueConstraint("org_id", "project_id", "entry_key", name="memory_entry_one_of_each"),
-        *label_checks("memory_entry"),
-        _keeping(holds="workspace.memory", owner=Owner.PROJECT, eraser="memory.delete_entry"),
-    )
-
-    org_id: UUID = Field(primary_key=True)
-    id: UUID = Field(primary_key=True)
-    project_id: UUID
-    entry_key: bytes = Field(sa_type=BYTEA)
-    value: bytes = Field(sa_type=BYTEA)
-    generation: int = 0
-    created_at: datetime = Field(sa_type=_TIME)
-    updated_at: datetime = Field(sa_type=_TIME)
     decision_id: UUID

@@ -11,6 +11,7 @@ ROOMS = (
     "joule.identity",
     "memory",
     "memory.items",
+    "memory.entries",
     "memory.knowledge",
     "joule.llm",
     "joule.governance",
