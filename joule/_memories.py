@@ -11,10 +11,11 @@ from joule.kernel.ids import OrgId, ProjectId
 from joule.vault.vault import Vault
 from memory import queries as memories
 from memory.following import follow
+from memory.knowledge.erasing import follow as documents
 from memory.masking import People
 
 # Whoever erases a message, a document or a connection's data calls each of these in the transaction that does it.
-FOLLOWERS: tuple[Follower, ...] = (follow,)
+FOLLOWERS: tuple[Follower, ...] = (documents, follow)
 
 
 def names_of(vault: Vault) -> People:
