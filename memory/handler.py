@@ -123,7 +123,7 @@ class MemoryHandler:
     async def erase_file(self, permit: Permit, action: actions.EraseFile, session: WriteSession) -> FilesErased:
         self._admission.admit(permit, action)
         project, keyring = await self._opened(action, session, stays=True)
-        return await _erasing.erase(session, keyring, action, project)
+        return await _erasing.erase(session, keyring, permit, action, project)
 
     async def list_files(self, permit: Permit, action: actions.ListFiles) -> FileList:
         self._admission.admit(permit, action)
@@ -148,7 +148,7 @@ class MemoryHandler:
     async def sweep(self, permit: Permit, action: actions.Sweep, session: WriteSession) -> Swept:
         self._admission.admit(permit, action)
         org, now = action.principal.org, self._clock.now()
-        erased = await _erasing.sweep(session, org, now, most=SWEPT_AT_ONCE)
+        erased = await _erasing.sweep(session, permit, org, now, most=SWEPT_AT_ONCE)
         items = await _ends.sweep(session, org, now, most=SWEPT_AT_ONCE)
         return Swept(
             files=erased.files,
