@@ -54,16 +54,20 @@ def _action(script: str) -> object:
     return PDFDictionary({"S": PDFName("JavaScript"), "JS": PDFString(script)})
 
 
-def many_pages(count: int) -> bytes:
-    """A PDF of many empty pages, small and quick to make: all of them are one page object's brothers."""
+def many_pages(count: int, *, lines: int = 0) -> bytes:
+    """A PDF of many pages, quick to make: all of them show the same content, so many lines of text."""
+    content = b"BT /F 9 Tf %s ET" % (b"1 0 0 1 9 9 Tm (Some words on a line) Tj " * lines)
     out = io.BytesIO(b"%PDF-1.4\n")
     out.seek(0, io.SEEK_END)
-    kids = b" ".join(b"%d 0 R" % number for number in range(3, 3 + count))
+    kids = b" ".join(b"%d 0 R" % number for number in range(5, 5 + count))
     out.write(b"1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n")
     out.write(b"2 0 obj<</Type/Pages/Count %d/Kids[%s]>>endobj\n" % (count, kids))
-    for number in range(3, 3 + count):
-        out.write(b"%d 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]>>endobj\n" % number)
-    out.write(b"trailer<</Root 1 0 R/Size %d>>\n%%%%EOF" % (3 + count))
+    out.write(b"3 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj\n")
+    out.write(b"4 0 obj<</Length %d>>stream\n%s\nendstream endobj\n" % (len(content), content))
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R/Resources<</Font<</F 3 0 R>>>>>>"
+    for number in range(5, 5 + count):
+        out.write(b"%d 0 obj%s endobj\n" % (number, page))
+    out.write(b"trailer<</Root 1 0 R/Size %d>>\n%%%%EOF" % (5 + count))
     return out.getvalue()
 
 
