@@ -13,6 +13,7 @@ from joule.kernel.permit import Permits
 from joule.kernel.principal import Principal, Role, Via
 from joule.vault.vault import Vault
 from memory.actions import CreateProject, Remember, UploadFile, WriteFile
+from memory.following import follow
 from memory.handler import MemoryHandler
 from memory.items.handler import ItemsHandler
 from tests.support.clock import StoppedClock
@@ -68,6 +69,14 @@ class Room:
         """The action in this room's project, with words the person typed unless told otherwise."""
         fields = {"project": self.project, "principal": self.principal(), "label": self.typed, **fields}
         return await self.do(kind(**fields))
+
+    async def erase(self, *sources: str) -> dict[str, int]:
+        """What another room does that erases these sources: it lets everything made from them go along."""
+        permit = self.permits.issue(
+            CreateProject(principal=self.principal(), title="erasing"), decision=DecisionId(new_id()), task=self.task
+        )
+        async with self.database.write(self.org) as session:
+            return dict(await follow(session, permit, self.org, sources))
 
     async def write(self, name: str, text: str, **fields: Any) -> Any:
         return await self.ask(WriteFile, file_name=name, text=text, **fields)
