@@ -3,7 +3,7 @@
 import io
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import docx
 import openpyxl
@@ -56,7 +56,7 @@ def _action(script: str) -> object:
 
 def many_pages(count: int, *, lines: int = 0) -> bytes:
     """A PDF of many pages, quick to make: all of them show the same content, so many lines of text."""
-    content = b"BT /F 9 Tf %s ET" % (b"1 0 0 1 9 9 Tm (Some words on a line) Tj " * lines)
+    content = b"BT /F 9 Tf 11 TL 9 9 Td %s ET" % (b"(Some words on a line) Tj T* " * lines)
     out = io.BytesIO(b"%PDF-1.4\n")
     out.seek(0, io.SEEK_END)
     kids = b" ".join(b"%d 0 R" % number for number in range(5, 5 + count))
@@ -147,14 +147,28 @@ def slides(sections: Iterable[Section] = PLAN, *, notes: str = "", hidden: str =
     return _saved(made)
 
 
-def sheets(rows: Sequence[Sequence[object]], *, hidden: Sequence[Sequence[object]] = ()) -> bytes:
-    """A workbook with one sheet called Spend, and a hidden one."""
+def sheets(
+    rows: Sequence[Sequence[object]],
+    *,
+    hidden: Sequence[Sequence[object]] = (),
+    percent: str = "",
+    hide_row: int = 0,
+    hide_column: str = "",
+) -> bytes:
+    """A workbook with one sheet called Spend, and a hidden one; of the first, a row and a column may be hidden."""
     book = openpyxl.Workbook()
     sheet = book.active
     assert sheet is not None
     sheet.title = "Spend"
     for row in rows:
         sheet.append(list(row))
+    if percent:
+        for cell in sheet[percent]:
+            cell.number_format = "0.0%"
+    if hide_row:
+        sheet.row_dimensions[hide_row].hidden = True
+    if hide_column:
+        sheet.column_dimensions[hide_column].hidden = True
     if hidden:
         other = book.create_sheet("Other")
         other.sheet_state = "hidden"
@@ -168,16 +182,20 @@ def page(body: str, *, title: str = "Page", head: str = "") -> bytes:
     return f"<!doctype html><html><head><meta charset=utf-8><title>{title}</title>{head}</head><body>{body}</body></html>".encode()
 
 
-def repacked(archive: bytes, **members: bytes) -> bytes:
-    """An office document with some of its files replaced or added; `__` in a name stands for `/`, `_dot_` for `.`."""
+def member(archive: bytes, name: str) -> bytes:
+    """One file of an office document."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        return opened.read(name)
+
+
+def replaced(archive: bytes, members: Mapping[str, bytes]) -> bytes:
+    """An office document with some of its files replaced or added."""
     out = io.BytesIO()
-    changed = {name.replace("__", "/").replace("_dot_", "."): body for name, body in members.items()}
     with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
-            if name not in changed:
-                new.writestr(name, old.read(name))
-        for name, body in changed.items():
-            new.writestr(name, body)
+            new.writestr(name, members.get(name, old.read(name)))
+        for name in members.keys() - set(old.namelist()):
+            new.writestr(name, members[name])
     return out.getvalue()
 
 
