@@ -42,6 +42,11 @@ async def blind_words(session: AsyncSession, keyring: Keyring, question: str) ->
     return tuple(dict.fromkeys(word for _, word, _ in await _hashed(session, keyring, [question])))
 
 
+def hashed(keyring: Keyring, stem: str) -> str:
+    """The hash of one stem."""
+    return keyring.commitment(_PURPOSE, stem.encode()).hex()[:_DIGITS]
+
+
 async def _hashed(session: AsyncSession, keyring: Keyring, texts: Sequence[str]) -> list[tuple[int, str, list[int]]]:
     """Place of the text, hash, positions in it."""
     readable = [each.replace("\0", " ").encode(errors="replace").decode() for each in texts]
@@ -50,6 +55,6 @@ async def _hashed(session: AsyncSession, keyring: Keyring, texts: Sequence[str])
     found = []
     for place, stem, positions in rows:
         if stem not in known:
-            known[stem] = keyring.commitment(_PURPOSE, stem.encode()).hex()[:_DIGITS]
+            known[stem] = hashed(keyring, stem)
         found.append((place, known[stem], positions))
     return found
