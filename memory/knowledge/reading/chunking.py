@@ -58,7 +58,7 @@ def pieces(parsed: Parsed) -> tuple[Piece, ...]:
 def _runs(parts: tuple[Part, ...]) -> Iterator[list[Part]]:
     """Neighbours that belong together. A heading with nothing but other headings below it stands in their paths."""
     runs = [list(run) for _, run in groupby(parts, key=lambda part: (part.page, part.heading, part.marks))]
-    for run, after in zip(runs, [*runs[1:], None], strict=True):
+    for run, after in zip(runs, [*runs, None][1:], strict=True):
         path = run[0].heading
         bare = all(part.is_heading for part in run)
         if not (
