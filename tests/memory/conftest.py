@@ -13,6 +13,7 @@ from joule.kernel.permit import Permits
 from joule.kernel.principal import Principal, Role, Via
 from joule.vault.vault import Vault
 from memory.actions import CreateProject, Remember, UploadFile, WriteFile
+from memory.entries.handler import EntriesHandler
 from memory.following import follow
 from memory.handler import MemoryHandler
 from memory.items.handler import ItemsHandler
@@ -36,6 +37,7 @@ class Room:
         self.handlers: list[Handler] = [
             self.handler,
             ItemsHandler(**shared, people=self._people, thread_of=self._thread_of, in_project=self._in_project),
+            EntriesHandler(**shared, people=self._people, thread_of=self._thread_of),
         ]
         self.project = ProjectId(new_id())
 

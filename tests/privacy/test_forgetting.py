@@ -1,0 +1,92 @@
+"""In a standing house: deleting a conversation erases what was remembered from it, and a run under way cannot undo that."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from joule.governance.gate import TaskGate
+from joule.kernel.errors import JouleError
+from joule.kernel.ids import TaskId
+from joule.kernel.label import Label
+from joule.kernel.settings import Settings
+from joule.tasks.actions import DeleteThread, ForgetProject, Started, StartTask
+from memory.errors import MemoryOff, SourceGone
+from memory.items.actions import ListItems, ProposeItem, Remember, SwitchMemory
+from memory.items.results import Recalled
+from tests.support.house import Home, home
+
+WORDS = "Remember that we never shout"
+
+
+@pytest.fixture
+async def here(settings: Settings) -> AsyncIterator[Home]:
+    async with home(settings) as found:
+        yield found
+
+
+async def start(here: Home) -> Started:
+    asked = StartTask(principal=here.owner, project=here.project, text=WORDS)
+    started: Started = await here.house.commands.perform(asked)
+    return started
+
+
+async def gate_of(here: Home, task: TaskId) -> TaskGate:
+    """As the agent has it while it works on a task."""
+    journal = await here.house.journals.open(here.org, task, attempt=1, retention="90d")
+    return here.house.gate.over(journal, words=WORDS)
+
+
+def asked(here: Home, kind: Any, **fields: Any) -> Any:
+    return kind(principal=here.owner.as_agent(), project=here.project, label=Label(), **fields)
+
+
+async def listed(here: Home) -> list[str]:
+    found: Recalled = await here.house.commands.perform(ListItems(principal=here.owner, project=here.project))
+    return [each.text for each in found.items]
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["the conversation", "the whole project's"])
+async def test_what_was_said_in_a_conversation_is_forgotten_with_it(here: Home, whole: bool):
+    gone, other = await start(here), await start(here)
+    of_gone, of_other = await gate_of(here, gone.task), await gate_of(here, other.task)
+    await of_gone.perform(asked(here, Remember, text="we never shout"), call="act/0/0")
+    await of_gone.perform(asked(here, ProposeItem, text="Initech is best"), call="act/0/1")
+    await of_other.perform(asked(here, ProposeItem, text="The fair is in May"), call="act/0/0")
+    await here.house.commands.perform(Remember(principal=here.owner, project=here.project, text="Typed by hand"))
+    assert set(await listed(here)) == {"we never shout", "Typed by hand"}
+
+    deleting: Any = DeleteThread(principal=here.owner, thread=gone.thread)
+    if whole:
+        deleting = ForgetProject(principal=here.owner, project=here.project)
+    receipt = await here.house.commands.perform(deleting)
+
+    assert receipt.followed == (3 if whole else 2)
+    assert await listed(here) == ["Typed by hand"]
+
+
+async def test_a_run_that_goes_on_after_its_conversation_was_deleted_keeps_nothing(here: Home):
+    gone, other = await start(here), await start(here)
+    late, control = await gate_of(here, gone.task), await gate_of(here, other.task)
+    await here.house.commands.perform(DeleteThread(principal=here.owner, thread=gone.thread))
+
+    with pytest.raises(JouleError) as refused:
+        await late.perform(asked(here, Remember, text="we never shout"), call="act/0/0")
+
+    assert isinstance(refused.value, SourceGone)
+    assert await listed(here) == []
+    await control.perform(asked(here, Remember, text="we never shout"), call="act/0/0")
+    assert await listed(here) == ["we never shout"]
+
+
+async def test_memory_that_is_off_in_one_conversation_is_off_for_its_tasks_alone(here: Home):
+    dark, light = await start(here), await start(here)
+    switch = SwitchMemory(principal=here.owner, project=here.project, thread=dark.thread, on=False)
+    await here.house.commands.perform(switch)
+
+    with pytest.raises(MemoryOff):
+        await (await gate_of(here, dark.task)).perform(asked(here, Remember, text="we never shout"), call="act/0/0")
+    await (await gate_of(here, light.task)).perform(asked(here, Remember, text="we never shout"), call="act/0/0")
+
+    shown = [await (await gate_of(here, each.task)).perform(asked(here, ListItems), call="c") for each in (dark, light)]
+    assert [(each.off, len(each.items)) for each in shown] == [(True, 0), (False, 1)]
