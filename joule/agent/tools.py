@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 from integrations.results import Answer
 from joule.agent._arguments import TOOLS, Arguments
 from joule.agent._arguments import Tool as Tool
+from joule.agent._knowledge_tools import KNOWLEDGE_TOOLS
 from joule.agent.citing import with_places
 from joule.agent.schemas import fitting
 from joule.kernel.action import Action, result_codec
@@ -106,7 +107,7 @@ class Toolbox:
 
     def __init__(self, *more: Tool) -> None:
         """Raises `ValueError` when two tools have one name."""
-        self._more, self._tools = more, (*TOOLS, *more)
+        self._more, self._tools = more, (*TOOLS, *KNOWLEDGE_TOOLS, *more)
         if len({each.name for each in self._tools}) < len(self._tools):
             raise ValueError("two tools have the same name")
         self.specs = tuple(

@@ -80,9 +80,6 @@ class ProposeItem(OfNewItem, Action[Remembered]):
     name: ClassVar[str] = "memory.propose_item"
     effect: ClassVar[Effect] = Effect.WRITE
 
-    def relevant(self) -> Mapping[str, str]:
-        return {}
-
 
 @dataclass(frozen=True, kw_only=True)
 class AcceptItem(OfOneItem, Action[Remembered]):
