@@ -6,10 +6,8 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memory.detecting import Detector, FindingKind
 from memory.knowledge.reading.chunking import LONGEST, OVERLAP, TARGET, Piece, pieces
-from memory.knowledge.reading.model import BETWEEN, Block, Mark, Parsed, assembled
-from memory.knowledge.reading.screening import screened
+from memory.knowledge.reading.model import Block, Mark, Parsed, assembled
 
 SENTENCE = "The campaign speaks to gardeners between thirty and fifty years of age. "
 MARKS = st.sampled_from([frozenset(), frozenset({Mark.HIDDEN}), frozenset({Mark.TABLE})])
@@ -111,25 +109,3 @@ def test_the_same_document_gives_the_same_pieces() -> None:
 
     assert pieces(parsed) == pieces(parsed)
     assert max(len(piece.text) for piece in pieces(parsed)) > TARGET // 2
-
-
-def test_what_must_not_stand_in_a_document_is_covered_in_text_headings_and_title() -> None:
-    parsed = assembled(
-        [
-            Block(text="Card 4111 1111 1111 1111", page=1, heading=("Card 4111 1111 1111 1111",)),
-            Block(text="Of Ada Lovelace, ada@example.com", page=1, heading=("Card 4111 1111 1111 1111",)),
-        ],
-        pages=1,
-        title="password: Sommer2024!x",
-    )
-
-    seen = screened(parsed, Detector(["Ada Lovelace"]))
-
-    covered = "Card •••• •••• •••• 1111"
-    assert seen.parsed.text == f"{covered}{BETWEEN}Of Ada Lovelace, ada@example.com"
-    assert {part.heading for part in seen.parsed.parts} == {(covered,)}
-    assert seen.parsed.title == f"password: {'•' * 12}"
-    assert seen.counts == {FindingKind.CARD: 1, FindingKind.PERSON: 1, FindingKind.EMAIL: 1}
-    assert seen.categories == {"user.financial.credit_card", "user.name", "user.contact.email"}
-    assert [(part.start, part.end) for part in seen.parsed.parts] == [(part.start, part.end) for part in parsed.parts]
-    assert [piece.text[:9] for piece in pieces(seen.parsed)] == ["Card ••••"]
