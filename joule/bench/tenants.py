@@ -30,13 +30,22 @@ from joule.kernel.principal import Principal, Role, Via
 from joule.tasks.actions import StartTask
 from joule.web import admin, api, chat, support
 from memory.actions import CreateProject, Remember, UploadFile
+from memory.knowledge.actions import AddDocument, IndexDocument
 from traces import reader
 
 TARGETS = {"foreign_rows": {"max": 0.0}, "controls_missed": {"max": 0.0}}
 REQUEST = "Forget that"  # forgetting ends in a question to a person, so that there is an approval too
 # Places for ids of things neither organisation has here: accounts and MCP servers are filled in their own rooms' tests.
 NOBODYS = {"provider": "hubspot", **{name: str(new_id()) for name in ("connection", "server", "tool")}}
-WORDS = {"answer": "approve", "role": "member", "confirmed": "yes", "kind": "fact", "pinned": "true", "version": "1"}
+WORDS = {
+    "answer": "approve",
+    "role": "member",
+    "confirmed": "yes",
+    "kind": "fact",
+    "pinned": "true",
+    "version": "1",
+    "data_class": "memory",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +126,8 @@ async def _tenant(house: House, port: int, name: str) -> Tenant:
     project = (await perform(CreateProject(principal=owner, title=mark))).project
     file = await perform(UploadFile(principal=owner, project=project, file_name="note.txt", content=mark.encode()))
     item = await perform(Remember(principal=owner, project=project, text=mark))
+    document = await perform(AddDocument(principal=owner, project=project, title=mark, content=mark.encode()))
+    await perform(IndexDocument(principal=system, project=project, document=document.document))
     invited = await perform(
         InvitePerson(principal=owner, person_name=mark, email=f"member-{mark}@tenants.invalid", role=Role.MEMBER)
     )
@@ -132,6 +143,7 @@ async def _tenant(house: House, port: int, name: str) -> Tenant:
         "task": started.task,
         "file": file.file,
         "item": item.item,
+        "document": document.document,
         "member": invited.person,
         "session": session,
         "approval": approval,
@@ -182,7 +194,7 @@ def _requests(route: APIRoute, ours: Tenant, theirs: Tenant) -> list[tuple[str, 
                 continue
             path = route.path
             for name, owner in zip(names, owners, strict=True):
-                path = path.replace(f"{{{name}}}", owner.ids.get(name) or NOBODYS[name])
+                path = path.replace(f"{{{name}}}", owner.ids.get(name) or NOBODYS.get(name) or WORDS[name])
             if queries:
                 path += "?" + "&".join(f"{name}={theirs.ids[name]}" for name in queries)
             made.append((method, path, *_body(fields, theirs)))
@@ -213,6 +225,8 @@ async def _controls(routes: Sequence[APIRoute], theirs: Tenant) -> int:
         "/projects/{project}/threads/{thread}",
         "/projects/{project}/files/{file}",
         "/projects/{project}/memory",
+        "/projects/{project}/knowledge",
+        "/projects/{project}/knowledge/{document}",
         "/api/v1/projects",
         "/admin/members",
     }
