@@ -48,7 +48,7 @@ def read(content: bytes, limits: Limits, kind: MediaType) -> Parsed:
     try:
         document = docx.Document(io.BytesIO(_archive.plain(content)))
         body = document.element.body
-        styles = _Styles(document.styles.element)
+        styles = _Styles(_styles(document))
     except (OpcError, KeyError, ValueError, AttributeError, etree.XMLSyntaxError) as problem:
         raise Broken from problem
     rendered = next(body.iter(_RENDERED), None) is not None
@@ -67,6 +67,14 @@ def read(content: bytes, limits: Limits, kind: MediaType) -> Parsed:
     )
 
 
+def _styles(document: Any) -> Any:
+    """The list of styles. Not asked of the library: where a document has none, it would open a file of its own."""
+    for part in document.part.rels.values():
+        if part.reltype.endswith("/styles") and not part.is_external:
+            return part.target_part.element
+    return ()
+
+
 def _unpaged(block: Block) -> Block:
     return Block(text=block.text, heading=block.heading, marks=block.marks)
 
@@ -78,7 +86,9 @@ class _Styles:
         self._based: dict[str, str] = {}
         self._levels: dict[str, int] = {}
         self._hiding: dict[str, bool] = {}
-        for style in styles.iter(qn("w:style")):
+        for style in styles:
+            if style.tag != qn("w:style"):
+                continue
             name = style.get(qn("w:styleId"), "")
             based, named = style.find(qn("w:basedOn")), style.find(qn("w:name"))
             self._based[name] = "" if based is None else based.get(_VAL, "")
@@ -88,8 +98,8 @@ class _Styles:
                 self._levels[name] = 1
             elif said.startswith("heading ") and said[8:].isdigit():
                 self._levels[name] = int(said[8:])
-            elif outline is not None and outline.get(_VAL, "9") in "012345678":
-                self._levels[name] = int(outline.get(_VAL)) + 1
+            elif outline is not None:
+                self._levels[name] = _level(outline)
             properties = style.find(qn("w:rPr"))
             if properties is not None and _hides(properties, backed=True) is not None:
                 self._hiding[name] = bool(_hides(properties, backed=True))
@@ -142,7 +152,8 @@ class _Walk:
     def _paragraph(self, paragraph: Any) -> Iterator[Block]:
         style = _style(paragraph, "w:pPr", "w:pStyle")
         text, hidden = self._text(paragraph, hiding=self.styles.hides(style))
-        level = self.styles.level(style)
+        outline = paragraph.find(f"{qn('w:pPr')}/{qn('w:outlineLvl')}")
+        level = self.styles.level(style) if outline is None else _level(outline)
         if level and text:
             text = " ".join(text.split())
             self.path = [*((above, title) for above, title in self.path if above < level), (level, text)]
@@ -235,6 +246,12 @@ def _hides(properties: Any, *, backed: bool) -> bool | None:
         under = [element.get(_FILL, "auto").upper() for element in _shades(properties)]
         return all(fill == "AUTO" or fill in _WHITE for fill in under) and properties.find(qn("w:highlight")) is None
     return None
+
+
+def _level(outline: Any) -> int:
+    """1 to 9; 0 for the level of plain text."""
+    said = outline.get(_VAL, "9")
+    return int(said) + 1 if said in set("012345678") else 0
 
 
 def _shades(properties: Any) -> Iterator[Any]:

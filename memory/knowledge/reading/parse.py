@@ -58,13 +58,16 @@ class Reader:
         head = json.dumps({"media_type": media_type.value, "limits": asdict(limits)}).encode() + b"\n"
         try:
             async with asyncio.timeout(2 * limits.seconds):
-                return await self._exchanged(process, head + content, limits)
+                answer = await self._exchanged(process, head + content, limits)
+                await process.wait()  # it has nothing more to do; one that stays is ended below
+                return answer
         except TimeoutError:
             raise TookTooLong from None
         finally:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
 
     async def _exchanged(self, process: Process, asked: bytes, limits: Limits) -> bytes:
         writing = asyncio.create_task(_given(process, asked))

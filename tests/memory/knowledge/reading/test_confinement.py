@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from joule.bench import _papers
 from memory.kinds import MediaType
 from memory.knowledge.reading import _answer, _confine
 from memory.knowledge.reading.errors import (
@@ -115,6 +116,7 @@ async def test_a_child_that_could_not_be_shut_in_is_said_to_be_unavailable() -> 
     [
         (MediaType.PDF, documents.pdf()),
         (MediaType.DOCX, documents.word(hidden="not seen", table=[["a", "b"], ["1", "2"]])),
+        (MediaType.DOCX, _papers.docx(3)[0]),
         (MediaType.PPTX, documents.slides(notes="say this")),
         (MediaType.XLSX, documents.sheets([["Campaign", "Spend"], ["Spring", 12.5]])),
         (MediaType.HTML, documents.page("<h1>Launch</h1><p>It starts in spring.</p>")),

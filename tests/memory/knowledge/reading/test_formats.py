@@ -2,6 +2,7 @@
 
 import pytest
 
+from joule.bench import _papers
 from memory.kinds import MediaType
 from memory.knowledge.reading import _answer
 from memory.knowledge.reading.errors import (
@@ -216,6 +217,12 @@ def test_a_document_with_macros_is_read_without_them(read: Read) -> None:
 
     assert headings(parsed) == HEADINGS
     assert parsed.warnings == (ReadingWarning.MACROS_IGNORED,)
+
+
+def test_a_word_document_without_a_list_of_styles_is_read_all_the_same(read: Read) -> None:
+    bare, _ = _papers.docx(2)
+
+    assert headings(read(bare)) == [("Section 1",), ("Section 2",)]
 
 
 def test_slides_are_pages_with_their_notes_and_what_is_out_of_sight_marked(read: Read) -> None:
