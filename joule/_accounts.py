@@ -26,6 +26,7 @@ from joule.kernel.permit import Permit
 from joule.kernel.settings import IntegrationSettings
 from joule.vault.vault import Vault
 from memory import sourced
+from memory.knowledge import erasing as documents
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +36,9 @@ class KeptInMemory:
     followers: Sequence[Follower]
 
     async def count(self, session: AsyncSession, org: OrgId, connection: UUID) -> Synced:
-        found = await sourced.count(session, org, f"connection:{connection}")
-        return Synced(files=found.files, items=found.items)
+        source = f"connection:{connection}"
+        found = await sourced.count(session, org, source)
+        return Synced(files=found.files + await documents.count(session, org, source), items=found.items)
 
     async def erase(self, session: WriteSession, permit: Permit, org: OrgId, connection: UUID) -> Synced:
         there = await self.count(session, org, connection)

@@ -29,6 +29,7 @@ class ProjectGone:
     items: int
     files: int
     versions: int
+    documents: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

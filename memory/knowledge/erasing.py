@@ -4,7 +4,7 @@ Runs inside the action that erases, whose decision and journal rows cover it. Wh
 pages until they are vacuumed: a signal asks the workers for that.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from joule.database.engine import WriteSession
 from joule.database.signals import notify
-from joule.kernel.ids import OrgId
+from joule.kernel.ids import OrgId, ProjectId
 from joule.kernel.permit import Permit
 from memory import gone
 from memory.knowledge._rows import tombstone
@@ -34,22 +34,51 @@ class ErasedDocuments:
     vectors: int = 0
 
 
-async def erase(session: WriteSession, permit: Permit, org: OrgId, documents: Collection[UUID]) -> ErasedDocuments:
-    """Erase these. Whoever is keeping a piece of one is waited for, and what it kept is erased too."""
+async def erase(session: WriteSession, permit: Permit, org: OrgId, document: UUID) -> ErasedDocuments:
+    """Erase one. Whoever is keeping a piece of it is waited for, and what they kept is erased too."""
+    sources = [f"document:{document}"]
+    key = await session.scalar(
+        select(col(DocumentRow.external_key)).where(col(DocumentRow.org_id) == org, col(DocumentRow.id) == document)
+    )
+    if key is not None:
+        sources.append(tombstone(key))
+    await gone.bury(session, org, sources, at=permit.issued_at, decision=permit.decision)
+    return await _erased(session, org, [document])
+
+
+async def follow(session: WriteSession, permit: Permit, org: OrgId, sources: Sequence[str]) -> Mapping[str, int]:
+    """Erase every document that names one of `sources` in its label: a `Follower`.
+
+    What was made from these documents names the sources too, so that they need no tombstones of their own.
+    """
+    await gone.bury(session, org, sources, at=permit.issued_at, decision=permit.decision)
+    named = cast(Any, col(DocumentRow.sources)).overlap(list(sources))
+    erased = await _erased(session, org, await _ids(session, org, named))
+    return {"documents": erased.documents, "passages": erased.chunks} if erased.documents else {}
+
+
+async def of_project(session: WriteSession, org: OrgId, project: ProjectId) -> ErasedDocuments:
+    """Erase all of a project that is being deleted: nothing is kept in it afterwards, so nothing of it comes back."""
+    return await _erased(session, org, await _ids(session, org, col(DocumentRow.project_id) == project))
+
+
+async def count(session: AsyncSession, org: OrgId, source: str) -> int:
+    """How many documents name `source` in their label."""
+    return len(await _ids(session, org, cast(Any, col(DocumentRow.sources)).contains([source])))
+
+
+async def _erased(session: WriteSession, org: OrgId, documents: Sequence[UUID]) -> ErasedDocuments:
     if not documents:
         return ErasedDocuments()
-    sources = [f"document:{document}" for document in documents]
-    await gone.bury(session, org, sources, at=permit.issued_at, decision=permit.decision)
     mine = (col(DocumentRow.org_id) == org, col(DocumentRow.id).in_(documents))
-    rows = (await session.execute(select(col(DocumentRow.external_key)).where(*mine).with_for_update())).scalars()
-    synced = [tombstone(key) for key in rows if key is not None]
-    await gone.bury(session, org, synced, at=permit.issued_at, decision=permit.decision)
+    await session.execute(select(col(DocumentRow.id)).where(*mine).order_by(col(DocumentRow.id)).with_for_update())
     pieces = (col(ChunkRow.org_id) == org, col(ChunkRow.document_id).in_(documents))
     vectors = await session.scalar(
         select(func.count())
         .select_from(ChunkVectorRow)
         .where(
-            col(ChunkVectorRow.org_id) == org, col(ChunkVectorRow.chunk_id).in_(select(col(ChunkRow.id)).where(*pieces))
+            col(ChunkVectorRow.org_id) == org,
+            col(ChunkVectorRow.chunk_id).in_(select(col(ChunkRow.id)).where(*pieces)),
         )
     )
     chunks = await _gone(session, delete(ChunkRow).where(*pieces))
@@ -59,25 +88,13 @@ async def erase(session: WriteSession, permit: Permit, org: OrgId, documents: Co
             col(DocumentVersionRow.org_id) == org, col(DocumentVersionRow.document_id).in_(documents)
         ),
     )
-    count = await _gone(session, delete(DocumentRow).where(*mine))
+    rows = await _gone(session, delete(DocumentRow).where(*mine))
     await notify(session, FORGOTTEN, str(org))
-    return ErasedDocuments(documents=count, versions=versions, chunks=chunks, vectors=vectors or 0)
+    return ErasedDocuments(documents=rows, versions=versions, chunks=chunks, vectors=vectors or 0)
 
 
-async def follow(session: WriteSession, permit: Permit, org: OrgId, sources: Sequence[str]) -> Mapping[str, int]:
-    """Erase every document that names one of `sources` in its label: a `Follower`."""
-    erased = await erase(session, permit, org, await made_from(session, org, sources))
-    return {"documents": erased.documents, "passages": erased.chunks} if erased.documents else {}
-
-
-async def made_from(session: AsyncSession, org: OrgId, sources: Sequence[str]) -> list[UUID]:
-    """The documents that name one of `sources` in their label."""
-    found = await session.scalars(
-        select(col(DocumentRow.id)).where(
-            col(DocumentRow.org_id) == org, cast(Any, col(DocumentRow.sources)).overlap(list(sources))
-        )
-    )
-    return list(found)
+async def _ids(session: AsyncSession, org: OrgId, which: Any) -> list[UUID]:
+    return list(await session.scalars(select(col(DocumentRow.id)).where(col(DocumentRow.org_id) == org, which)))
 
 
 async def _gone(session: WriteSession, statement: Delete) -> int:

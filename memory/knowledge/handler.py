@@ -115,7 +115,7 @@ class KnowledgeHandler:
         org, project = action.principal.org, await _projects.required(session, action.principal.org, action.project)
         keyring = await self._vault.keyring(session, org)
         row = await _rows.readable(session, keyring, project, action.document, action.principal.person)
-        erased = await erasing.erase(session, permit, org, [row.id])
+        erased = await erasing.erase(session, permit, org, row.id)
         derived: dict[str, int] = {}
         for follower in self._followers:
             for what, count in (await follower(session, permit, org, [f"document:{row.id}"])).items():

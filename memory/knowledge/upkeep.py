@@ -77,11 +77,16 @@ class Upkeep:
         """Have documents of another embedding model read again; how many."""
         count = 0
         for org in await self._organisations() if self._model is not None else ():
-            system = _system(org)
-            async with self._database.read(org) as session:
-                old = await due.to_embed(session, org, self._model or "", most=_OLD_AT_ONCE)
-            for project, document in old:
-                count += await self._tried(ReindexDocument(principal=system, project=project, document=document))
+            is_more = True
+            while is_more:
+                async with self._database.read(org) as session:
+                    old = await due.to_embed(session, org, self._model or "", most=_OLD_AT_ONCE)
+                done = 0
+                for project, document in old:  # each leaves the list, for it waits to be read now
+                    again = ReindexDocument(principal=_system(org), project=project, document=document)
+                    done += await self._tried(again)
+                count += done
+                is_more = done > 0 and len(old) == _OLD_AT_ONCE
         return count
 
     async def _index(self) -> None:

@@ -104,13 +104,16 @@ async def test_documents_of_a_connection_go_with_its_data(shelves: Library) -> N
 
     assert counts == {"documents": 2, "passages": 2}
     assert shelves.rows(*ROWS) == dict.fromkeys(ROWS, 1)
+    with pytest.raises(SourceGone):
+        await shelves.add("late.md", b"Late.", source=SourceKind.CONNECTION, connection=connection, external="9")
 
 
 async def test_a_project_takes_its_documents_along(shelves: Library) -> None:
     await shelves.shelve("brief.md", BRIEF)
 
-    await shelves.room.ask(DeleteProject)
+    gone = await shelves.room.ask(DeleteProject)
 
+    assert gone.documents == 1
     assert shelves.rows(*ROWS) == dict.fromkeys(ROWS, 0)
 
 
