@@ -17,7 +17,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from joule.assembly import open_house
-from joule.bench import _errands
+from joule.bench import _errands, _kept
 from joule.bench._eavesdropping import logged, overheard, trapped
 from joule.bench._errands import Person
 from joule.bench._ground import ground
@@ -94,6 +94,7 @@ async def hunt(settings: Settings, *, server: EmbeddedServer, superuser: str) ->
             try:
                 owner = await _errands.found(house, planted, port)
                 tasks = await _errands.a_day(owner, planted)
+                await _kept.fill(house, owner.principal, planted)
                 support = await _errands.supporter(house, planted, owner)
                 pages = await _support_pages(support, tasks)
                 raised = await _raised(house.commands, owner.principal, planted)

@@ -1,19 +1,31 @@
 """In a standing house: deleting a conversation erases what was remembered from it, and a run under way cannot undo that."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from joule.governance.gate import TaskGate
-from joule.kernel.errors import JouleError
+from joule.kernel.errors import JouleError, Refused
 from joule.kernel.ids import TaskId
 from joule.kernel.label import Label
+from joule.kernel.principal import Role
 from joule.kernel.settings import Settings
 from joule.tasks.actions import DeleteThread, ForgetProject, Started, StartTask
 from memory.errors import MemoryOff, SourceGone
-from memory.items.actions import ListItems, ProposeItem, Remember, SwitchMemory
-from memory.items.results import Recalled
+from memory.items.actions import (
+    ExportForTraining,
+    GiveTrainingConsent,
+    ListItems,
+    ProposeItem,
+    Remember,
+    SwitchMemory,
+    WithdrawTrainingConsent,
+)
+from memory.items.kinds import DataClass
+from memory.items.queries import label_for_training
+from memory.items.results import ExportedForTraining, Recalled
 from tests.support.house import Home, home
 
 WORDS = "Remember that we never shout"
@@ -90,3 +102,30 @@ async def test_memory_that_is_off_in_one_conversation_is_off_for_its_tasks_alone
 
     shown = [await (await gate_of(here, each.task)).perform(asked(here, ListItems), call="c") for each in (dark, light)]
     assert [(each.off, len(each.items)) for each in shown] == [(True, 0), (False, 1)]
+
+
+async def test_only_an_owner_lets_data_train_a_model_and_without_that_the_gate_lets_nothing_out(here: Home):
+    await here.house.commands.perform(Remember(principal=here.owner, project=here.project, text="we never shout"))
+    give = GiveTrainingConsent(principal=here.owner, data_class=DataClass.MEMORY)
+
+    async def export() -> ExportedForTraining:
+        async with here.house.database.read(here.org) as session:
+            label = await label_for_training(session, here.org)
+        asking = ExportForTraining(principal=here.owner, project=here.project, label=label)
+        exported: ExportedForTraining = await here.house.commands.perform(asking)
+        return exported
+
+    with pytest.raises(Refused, match="unless an owner has said so"):
+        await export()
+    for role in (Role.ADMIN, Role.MEMBER, Role.SUPPORT):
+        with pytest.raises(Refused):
+            await here.house.commands.perform(replace(give, principal=replace(here.owner, role=role)))
+    with pytest.raises(Refused):
+        await here.house.commands.perform(replace(give, principal=here.owner.as_agent()))
+
+    await here.house.commands.perform(give)
+    assert [each.text for each in (await export()).items] == ["we never shout"]
+
+    await here.house.commands.perform(WithdrawTrainingConsent(principal=here.owner, data_class=DataClass.MEMORY))
+    with pytest.raises(Refused, match="unless an owner has said so"):
+        await export()
