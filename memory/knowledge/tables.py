@@ -192,7 +192,6 @@ class ChunkWordsRow(SQLModel, table=True):
         ForeignKeyConstraint(
             ["org_id", "chunk_id"], ["chunk.org_id", "chunk.id"], ondelete="CASCADE", name="chunk_words_chunk"
         ),
-        Index("chunk_words_by_project", "org_id", "project_id"),
         Index("chunk_words_found", "words", postgresql_using="gin"),
         _keeping(),
     )

@@ -192,7 +192,6 @@ async def test_words_are_looked_up_through_the_index_though_rows_are_kept_apart(
     found = f"SELECT set_config('joule.org', '{library.org}', false), set_config('joule.words', '{word}', false)"
     with psycopg.connect(owner_url, autocommit=True) as owner, psycopg.connect(app_url, autocommit=True) as app:
         # So that there is no other index to prefer on a table this small.
-        owner.execute("DROP INDEX chunk_words_by_project")
         owner.execute("ALTER TABLE chunk_words DROP CONSTRAINT chunk_words_pkey")
         app.execute("SET enable_seqscan = off")
         app.execute(found)
