@@ -52,9 +52,13 @@ async def follow(session: WriteSession, permit: Permit, org: OrgId, sources: Seq
     What was made from these documents names the sources too, so that they need no tombstones of their own.
     """
     await gone.bury(session, org, sources, at=permit.issued_at, decision=permit.decision)
-    named = cast(Any, col(DocumentRow.sources)).overlap(list(sources))
-    erased = await _erased(session, org, await _ids(session, org, named))
+    erased = await _erased(session, org, await made_from(session, org, sources))
     return {"documents": erased.documents, "passages": erased.chunks} if erased.documents else {}
+
+
+async def made_from(session: AsyncSession, org: OrgId, sources: Sequence[str]) -> list[UUID]:
+    """The documents that name one of `sources` in their label. A person who quotes one names the document alone."""
+    return await _ids(session, org, cast(Any, col(DocumentRow.sources)).overlap(list(sources)))
 
 
 async def of_project(session: WriteSession, org: OrgId, project: ProjectId) -> ErasedDocuments:
