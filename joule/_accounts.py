@@ -38,7 +38,8 @@ class KeptInMemory:
     async def count(self, session: AsyncSession, org: OrgId, connection: UUID) -> Synced:
         source = f"connection:{connection}"
         found = await sourced.count(session, org, source)
-        return Synced(files=found.files + await documents.count(session, org, source), items=found.items)
+        read = await documents.made_from(session, org, [source])
+        return Synced(files=found.files + len(read), items=found.items)
 
     async def erase(self, session: WriteSession, permit: Permit, org: OrgId, connection: UUID) -> Synced:
         there = await self.count(session, org, connection)
