@@ -25,6 +25,7 @@ _CODECS = (
     *("windows-1254", "shift_jis", "euc-jp", "gbk", "gb18030", "big5", "euc-kr", "koi8-r"),
 )
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_-]{2,30})""", re.IGNORECASE)
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # no text of any page
 _LEVELS = {f"h{level}": level for level in range(1, 7)}
 _BLOCKS = {"p", "li", "h1", "h2", "h3", "h4", "h5", "h6", "td", "th", "pre", "blockquote", "dt", "dd", "figcaption"}
 _BREAK = "\ue000"  # stands for a line break until the other white space is gone
@@ -48,7 +49,7 @@ def read(content: bytes, limits: Limits, kind: MediaType) -> Parsed:
     if len(text) > 4 * limits.characters:
         raise TooLong
     try:
-        page = lxml.html.document_fromstring(text)
+        page = lxml.html.document_fromstring(_CONTROL.sub(" ", text))
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as problem:
         raise Broken from problem
     named = page.find(".//title")

@@ -36,7 +36,8 @@ def taken_out(page: Any) -> list[str]:
     painted = {selector for selector, style in rules if _paints(style)}
     faint = {selector for selector, style in rules if _is_faint(style)}
     for element in page.xpath("//comment() | //processing-instruction() | //script | //style"):
-        element.drop_tree()
+        if element.getparent() is not None:  # what stands before the page itself has none, and is no text of it
+            element.drop_tree()
     found = []
     for element in list(page.iter()):
         if isinstance(element.tag, str) and _is_hidden(element, hiding, faint, painted):

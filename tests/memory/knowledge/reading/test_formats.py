@@ -360,6 +360,16 @@ def test_a_web_page_in_an_older_encoding_keeps_its_letters(read: Read) -> None:
     assert "Цена десять евро." in read(body.encode("windows-1251"), kind=MediaType.HTML).text
 
 
+def test_what_browsers_and_programs_leave_around_a_page_does_no_harm(read: Read) -> None:
+    saved = (
+        b"<!-- saved from url=(0019)https://example.com --><?x y?>"
+        + documents.page("<p>Words of it.</p>")
+        + b"<!-- end -->"
+    )
+
+    assert read(saved, kind=MediaType.HTML).text == "Words of it."
+
+
 def test_elements_within_each_other_without_end_do_no_harm(read: Read) -> None:
     deep = documents.page("<div>" * 50_000 + "Words." + "</div>" * 50_000)
 
