@@ -66,11 +66,6 @@ async def of_project(session: WriteSession, org: OrgId, project: ProjectId) -> E
     return await _erased(session, org, await _ids(session, org, col(DocumentRow.project_id) == project))
 
 
-async def made_from(session: AsyncSession, org: OrgId, sources: Sequence[str]) -> list[UUID]:
-    """The documents that name one of `sources` in their label."""
-    return await _ids(session, org, cast(Any, col(DocumentRow.sources)).overlap(list(sources)))
-
-
 async def _erased(session: WriteSession, org: OrgId, documents: Sequence[UUID]) -> ErasedDocuments:
     if not documents:
         return ErasedDocuments()
