@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from joule._memories import FOLLOWERS
 from joule.governance.gate import TaskGate
 from joule.kernel.errors import JouleError, Refused
-from joule.kernel.ids import TaskId
+from joule.kernel.ids import DecisionId, TaskId, ThreadId, new_id
 from joule.kernel.label import Label
 from joule.kernel.principal import Role
 from joule.kernel.settings import Settings
@@ -23,9 +24,11 @@ from memory.items.actions import (
     SwitchMemory,
     WithdrawTrainingConsent,
 )
-from memory.items.kinds import DataClass
+from memory.items.kinds import DataClass, SourceKind
 from memory.items.queries import label_for_training
-from memory.items.results import ExportedForTraining, Recalled
+from memory.items.results import ExportedForTraining, Recalled, SourceSpan
+from memory.knowledge.actions import AddDocument
+from memory.knowledge.states import SourceKind as OfDocument
 from tests.support.house import Home, home
 
 WORDS = "Remember that we never shout"
@@ -129,3 +132,21 @@ async def test_only_an_owner_lets_data_train_a_model_and_without_that_the_gate_l
     await here.house.commands.perform(WithdrawTrainingConsent(principal=here.owner, data_class=DataClass.MEMORY))
     with pytest.raises(Refused, match="unless an owner has said so"):
         await export()
+
+
+async def test_what_a_person_quoted_from_an_accounts_document_goes_with_the_account(here: Home):
+    connection, perform = new_id(), here.house.commands.perform
+    about: Any = {"principal": here.owner, "project": here.project}
+    of_account: Any = {"source": OfDocument.CONNECTION, "connection": connection, "external": "brief"}
+    theirs = await perform(AddDocument(title="brief.md", content=b"# Brief\n\nFair in May.\n", **of_account, **about))
+    ours = await perform(AddDocument(title="own.md", content=b"# Own\n\nFair in June.\n", **about))
+    for document, text in ((theirs.document, "Fair in May."), (ours.document, "Fair in June.")):
+        await perform(Remember(text=text, sources=(SourceSpan(kind=SourceKind.DOCUMENT, source=document),), **about))
+
+    erasing = DeleteThread(principal=here.owner, thread=ThreadId(new_id()))
+    permit = here.house.gate.permits.issue(erasing, decision=DecisionId(new_id()), task=TaskId(new_id()))
+    async with here.house.database.write(here.org) as session:
+        went = [await follow(session, permit, here.org, [f"connection:{connection}"]) for follow in FOLLOWERS]
+
+    assert [(each["documents"], each["items"]) for each in went] == [(1, 1)]
+    assert await listed(here) == ["Fair in June."]
