@@ -203,6 +203,8 @@ def receipt_of(title: str, erased: DocumentErased) -> Receipt:
 
 def _passage(each: Passage, project: UUID) -> PassageLine:
     flat = " ".join(each.text.split())
+    for heading in each.heading:  # shown above it
+        flat = flat.removeprefix(heading).lstrip()
     return PassageLine(
         title=each.title,
         place=f"page {each.page}" if each.page is not None else "",
