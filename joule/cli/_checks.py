@@ -184,6 +184,19 @@ async def model(settings: Settings) -> tuple[bool, str, str]:
     return True, f"{choice.provider}:{choice.model} at {host}", ""
 
 
+async def reading(settings: Settings) -> tuple[bool, str, str]:
+    from memory.kinds import MediaType
+    from memory.knowledge.reading.errors import ReadingUnavailable
+    from memory.knowledge.reading.parse import Reader
+
+    try:
+        await Reader().read(b"One word.", media_type=MediaType.TEXT)
+    except ReadingUnavailable:
+        fix = "Run Joule on Linux (x86-64 or ARM64), where a process may install a seccomp filter for itself."
+        return False, "no process can be shut in, so no document is read", fix
+    return True, "documents are read in a process that is shut in", ""
+
+
 async def worker(settings: Settings) -> tuple[bool, str, str]:
     import psycopg
 
@@ -209,5 +222,6 @@ CHECKS: Mapping[str, Check] = {
     "schema": schema,
     "walls": walls,
     "model": model,
+    "reading": reading,
     "worker": worker,
 }

@@ -18,9 +18,12 @@ from memory.knowledge.reading._wire import told
 from memory.knowledge.reading.errors import Broken, TookTooMuch, Unreadable
 from memory.knowledge.reading.model import Limits
 
+_GENTLY = 5  # whoever waits for a page or an answer goes first
+
 
 def main() -> None:
     """Read, answer, end."""
+    os.nice(_GENTLY)
     asked = json.loads(sys.stdin.buffer.readline())
     document = sys.stdin.buffer.read()
     limits = Limits(**asked["limits"])

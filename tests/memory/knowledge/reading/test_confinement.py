@@ -1,6 +1,8 @@
 """The process that reads a document can do nothing but compute and answer, and whoever asks it trusts none of it."""
 
+import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -161,14 +163,38 @@ def hostile(folder: Path, program: str) -> Reader:
         ("os.kill(os.getpid(), 11)", Broken),
         ("os.write(1, (2).to_bytes(8, 'big') + b'{}')", Broken),
         ("os.write(1, (6).to_bytes(8, 'big') + b'[[[[[[')", Broken),
-        ("time.sleep(60)", TookTooLong),
     ],
 )
 async def test_a_process_that_was_taken_over_gets_nothing_in(
     tmp_path: Path, program: str, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        await hostile(tmp_path, program).read(b"Hello.", media_type=MediaType.TEXT, limits=Limits(seconds=1))
+        await hostile(tmp_path, program).read(b"Hello.", media_type=MediaType.TEXT)
+
+
+@pytest.mark.parametrize("program", ["time.sleep(600)", "os.write(1, (2).to_bytes(8, 'big') + b'{}')\ntime.sleep(600)"])
+async def test_a_process_that_does_not_end_is_ended(tmp_path: Path, program: str) -> None:
+    mark = tmp_path / "process"
+    reader = hostile(tmp_path, f"open({str(mark)!r}, 'w').write(str(os.getpid()))\n{program}")
+
+    with pytest.raises(TookTooLong):
+        await reader.read(b"Hello.", media_type=MediaType.TEXT, limits=Limits(seconds=2))
+
+    assert not mark.exists() or not Path(f"/proc/{mark.read_text()}").exists()
+
+
+async def test_the_process_ends_with_whoever_stops_waiting_for_it(tmp_path: Path) -> None:
+    mark = tmp_path / "process"
+    os.mkfifo(mark)
+    reader = hostile(tmp_path, f"open({str(mark)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)")
+
+    reading = asyncio.create_task(reader.read(b"Hello.", media_type=MediaType.TEXT))
+    process = await asyncio.to_thread(mark.read_text)  # waits until it is there
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+
+    assert not Path(f"/proc/{process}").exists()
 
 
 GOOD = {"blocks": [["Hello.", 1, 0, ["table"]]], "paths": [["Top"]], "pages": 1, "title": "T", "warnings": []}
