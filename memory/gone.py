@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import any_, bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import Text
 from sqlmodel import col
@@ -20,14 +20,20 @@ from joule.kernel.ids import OrgId
 from memory.errors import SourceGone
 from memory.knowledge.tables import GoneRow
 
-# In the order of the names, so that two who want several of them never wait for each other.
+# In one order, so that two who want several never wait for each other. Many sources share a lock: a connection may have
+# brought more documents than the server has locks, and all that sharing costs is a little waiting.
 _LOCK = text(
     "SELECT pg_advisory_xact_lock(place) FROM ("
-    "SELECT hashtextextended('gone:' || :org || source, 0) AS place FROM unnest(:sources) AS source ORDER BY 1) AS places"
+    "SELECT DISTINCT hashtextextended('gone:' || :org || (hashtext(source) & 255)::text, 0) AS place"
+    " FROM unnest(:sources) AS source ORDER BY 1) AS places"
 ).bindparams(bindparam("sources", type_=ARRAY(Text)))
 _SHARE = text(_LOCK.text.replace("pg_advisory_xact_lock", "pg_advisory_xact_lock_shared")).bindparams(
     bindparam("sources", type_=ARRAY(Text))
 )
+_BURY = text(
+    "INSERT INTO gone (org_id, source, at, decision_id) SELECT :org, source, :at, :decision FROM unnest(:sources) AS source"
+    " ON CONFLICT DO NOTHING"
+).bindparams(bindparam("sources", type_=ARRAY(Text)))
 
 
 async def must_stand(session: WriteSession, org: OrgId, sources: Iterable[str]) -> None:
@@ -43,7 +49,9 @@ async def must_stand(session: WriteSession, org: OrgId, sources: Iterable[str]) 
 async def among(session: AsyncSession, org: OrgId, sources: Iterable[str]) -> frozenset[str]:
     """Which of these were erased."""
     found = await session.scalars(
-        select(col(GoneRow.source)).where(col(GoneRow.org_id) == org, col(GoneRow.source).in_(set(sources)))
+        select(col(GoneRow.source)).where(
+            col(GoneRow.org_id) == org, col(GoneRow.source) == any_(bindparam("sources", list(sources), ARRAY(Text)))
+        )
     )
     return frozenset(found)
 
@@ -54,8 +62,7 @@ async def bury(session: WriteSession, org: OrgId, sources: Sequence[str], *, at:
     if not named:
         return
     await session.execute(_LOCK, {"org": str(org), "sources": named})
-    rows = [{"org_id": org, "source": source, "at": at, "decision_id": decision} for source in named]
-    await session.execute(insert(GoneRow).values(rows).on_conflict_do_nothing())
+    await session.execute(_BURY, {"org": org, "at": at, "decision": decision, "sources": named})
 
 
 async def last_of(session: AsyncSession, org: OrgId, prefix: str) -> datetime | None:

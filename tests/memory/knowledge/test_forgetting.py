@@ -10,6 +10,7 @@ import pytest
 from joule.kernel.errors import NotFound
 from joule.kernel.ids import DecisionId, new_id
 from joule.kernel.label import Integrity, Label
+from memory import gone
 from memory.actions import DeleteProject
 from memory.errors import SourceGone
 from memory.knowledge import erasing
@@ -158,3 +159,16 @@ async def test_a_vacuum_gives_the_pages_of_what_was_deleted_back(shelves: Librar
     assert before, "a deleted row stays on its page until then: else this test would show nothing"
     assert sealed[-40:] not in path.read_bytes()
     assert dead == (0,)
+
+
+async def test_very_many_sources_are_buried_at_once(shelves: Library) -> None:
+    room = shelves.room
+    sources = [f"document:{number:08x}" for number in range(20_000)]  # the server has room for far fewer locks
+
+    async with room.database.write(room.org) as session:
+        await gone.bury(session, room.org, sources, at=room.clock.now(), decision=new_id())
+
+    assert shelves.rows("gone") == {"gone": 20_000}
+    async with room.database.write(room.org) as session:
+        with pytest.raises(SourceGone):
+            await gone.must_stand(session, room.org, [sources[7]])
