@@ -43,7 +43,7 @@ class NotText(Invalid):
     def __init__(self, what: str) -> None:
         super().__init__(
             f"this file is {what}, not text",
-            advice="Download it to look at it, or upload it again as CSV, Markdown or plain text.",
+            advice="Add it on the project's Knowledge page to have it read there, or upload it again as CSV, Markdown or text.",
         )
 
 

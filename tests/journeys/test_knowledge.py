@@ -112,7 +112,7 @@ async def test_a_document_is_brought_in_asked_about_remembered_and_forgotten(
         await expect(page.locator(".proposal")).to_contain_text("Refunds are paid back")
         await fine(window, "k7-proposal")
         await page.get_by_role("button", name=re.compile("^Remember: ")).click()
-        await expect(page.locator("[id^=item-]")).to_contain_text("this document")
+        await expect(page.locator("[id^=item-]")).to_contain_text("handbook.pdf")
         await page.get_by_role("button", name=re.compile("^Edit")).click()
         await page.get_by_label("Remembered text").fill("Refunds reach the card within five working days")
         await page.get_by_role("button", name="Save").click()

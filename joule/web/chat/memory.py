@@ -25,6 +25,7 @@ from memory.items.actions import AcceptItem, DeclineItem, EditItem, ForgetItem, 
 from memory.items.kinds import SourceKind
 from memory.items.results import RecalledItem
 from memory.kinds import ItemKind
+from memory.knowledge.queries import list_documents as documents_of
 
 router = APIRouter(prefix="/projects/{project}/memory")
 
@@ -203,10 +204,12 @@ async def _both(
         proposed = await items_queries.list_proposals(session, keyring, ProjectId(project), reader=reader, now=now)
     names = {each.person: each.name for each in await people.people(session, web.house.vault, person.org)}
     messages = await _messages(session, person, project, [*shown, *proposed])
+    documents = await documents_of(session, keyring, ProjectId(project), reader=reader)
+    titles = {each.document: each.title for each in documents}
     others: dict[UUID, str] = {each.item: each.text for each in live}
 
     def lines(items: Sequence[RecalledItem]) -> list[ItemLine]:
-        return [line_of(each, project, names, messages=messages, others=others) for each in items]
+        return [line_of(each, project, names, messages=messages, titles=titles, others=others) for each in items]
 
     return lines(shown), lines(proposed)
 

@@ -46,9 +46,13 @@ def line_of(
     names: Mapping[PersonId, str],
     *,
     messages: Mapping[UUID, str],
+    titles: Mapping[UUID, str],
     others: Mapping[UUID, str],
 ) -> ItemLine:
-    """An item as a line. `messages` are the ways to the tasks still there; `others` the texts of items by id."""
+    """An item as a line.
+
+    `messages` are the ways to the tasks still there, `titles` those of documents by id, `others` the texts of items.
+    """
     name = names.get(item.author, "somebody") if item.author else "Joule"
     return ItemLine(
         id=item.item,
@@ -57,7 +61,7 @@ def line_of(
         kind=item.kind.capitalize(),
         who=f"kept by Joule for {name}" if item.via == "agent" else f"added by {name}",
         at=item.updated_at,
-        origins=tuple(_origins(item, project, messages)),
+        origins=tuple(_origins(item, project, messages, titles)),
         pinned=item.pinned,
         trust=trust_words(item.label),
         untrusted=item.label.integrity is Integrity.UNTRUSTED,
@@ -85,7 +89,9 @@ def _notes(item: RecalledItem) -> Iterable[str]:
     yield "may train a model" if item.label.training is Training.ALLOWED else "never trains a model"
 
 
-def _origins(item: RecalledItem, project: UUID, messages: Mapping[UUID, str]) -> Iterable[Origin]:
+def _origins(
+    item: RecalledItem, project: UUID, messages: Mapping[UUID, str], titles: Mapping[UUID, str]
+) -> Iterable[Origin]:
     spans = item.sources or (SourceSpan(kind=SourceKind.MESSAGE, source=item.source_task),)
     for each in dict.fromkeys(spans):
         if each.kind is SourceKind.MESSAGE:
@@ -93,7 +99,8 @@ def _origins(item: RecalledItem, project: UUID, messages: Mapping[UUID, str]) ->
                 yield Origin(words="this message", href=way)
         elif each.kind is SourceKind.DOCUMENT:
             at = f"?{urlencode({'at': f'{each.start}-{each.end}'})}#passage" if each.start is not None else ""
-            yield Origin(words="this document", href=f"/projects/{project}/knowledge/{each.source}{at}")
+            title = titles.get(each.source, "this document")
+            yield Origin(words=title, href=f"/projects/{project}/knowledge/{each.source}{at}")
         elif each.kind is SourceKind.FILE:
             yield Origin(words="this file", href=f"/projects/{project}/files/{each.source}")
         elif each.kind is SourceKind.CONNECTION:

@@ -44,6 +44,7 @@ _HOW = {
     "hybrid": "Searched by words and by meaning.",
     "text": "Searched by words only: no model for meanings is installed, so other words for the same thing are not found.",
 }
+_DERIVED = {"entries": "Entries of other agents", "versions": "Versions of files made from it"}
 _CARDS = "card_numbers_covered"
 _CARDS_SENTENCE = "It holds full payment card numbers. They are covered in its text, and the original was not kept."
 SNIPPET = 420  # characters
@@ -196,7 +197,7 @@ def receipt_of(title: str, erased: DocumentErased) -> Receipt:
         ("Passages with their search entries", erased.chunks),
         ("Vectors", erased.vectors),
         ("Remembered items made from it", erased.items),
-        *((name.replace("_", " ").capitalize(), count) for name, count in erased.derived),
+        *((_DERIVED.get(name, name.replace("_", " ").capitalize()), count) for name, count in erased.derived if count),
     ]
     return Receipt(title=title, facts=tuple(Fact(name=name, value=f"{count:,}") for name, count in counts))
 
