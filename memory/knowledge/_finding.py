@@ -21,7 +21,7 @@ from memory.knowledge._wanted import COUNTED, LOOKED_AT, Wanted
 from memory.knowledge.embedding.base import Vector
 from memory.knowledge.halfvec import as_text
 
-LARGE = 20_000  # vectors of a project: from here on the approximate index is asked
+LARGE = 20_000  # vectors of a project: from here on they are flagged for the approximate index
 STAGES = (60, 500, 4_000)  # candidates by words and by meaning; more only when too few of them may be shown
 _K = 60  # of reciprocal rank fusion, as usual
 _SAYS_IT = 0.5  # of what a question's words say: what holds less of it is left to its meaning (bench: answers)
@@ -32,9 +32,7 @@ _SURVEY = text(
     """
     SELECT (SELECT count(*) FROM (SELECT FROM chunk WHERE project_id = :project AND live LIMIT :in_all) AS counted),
            EXISTS (SELECT FROM chunk_vector WHERE project_id = :project AND model = :model AND live),
-           CASE WHEN EXISTS (SELECT FROM chunk_vector WHERE project_id = :project AND model = :model AND large)
-           THEN (SELECT count(*) FROM (SELECT FROM chunk_vector WHERE project_id = :project AND model = :model
-                 AND large LIMIT :large) AS counted) ELSE 0 END,
+           EXISTS (SELECT FROM chunk_vector WHERE project_id = :project AND model = :model AND large),
            ARRAY(SELECT c.chunks FROM chunk_word_counts(:words, :project, :most) AS c)
     """
 ).bindparams(bindparam("words", type_=ARRAY(Text)))
@@ -74,15 +72,11 @@ class Narrowing:
     exact: bool
 
 
-async def survey(
-    session: AsyncSession, project: ProjectId, *, words: Sequence[str], model: str | None, large: int
-) -> Survey:
+async def survey(session: AsyncSession, project: ProjectId, *, words: Sequence[str], model: str | None) -> Survey:
     """Measure, before anything is compared."""
-    values = {"project": project, "model": model, "in_all": _IN_ALL, "large": large, "most": COUNTED}
+    values = {"project": project, "model": model, "in_all": _IN_ALL, "most": COUNTED}
     row = (await session.execute(_SURVEY, {**values, "words": list(words)})).one()
-    return Survey(
-        chunks=row[0], by_meaning=row[1], is_large=row[2] >= large, counts=dict(zip(words, row[3], strict=True))
-    )
+    return Survey(chunks=row[0], by_meaning=row[1], is_large=row[2], counts=dict(zip(words, row[3], strict=True)))
 
 
 async def candidates(
@@ -94,7 +88,7 @@ async def candidates(
     for most in STAGES:
         await session.execute(_PREPARE, {"words": wanted.query, "breadth": str(min(max(most, 100), 1_000))})
         rows, near, said = await _stage(session, org, narrowing, wanted, most=most, limit=limit, exact=exact)
-        if not exact and near < most:  # there are more of them: the index has lost its patience
+        if not exact and near < most:  # there are no more of them, or the index has lost its patience: who knows
             exact = True
             rows, near, said = await _stage(session, org, narrowing, wanted, most=most, limit=limit, exact=True)
         if len(rows) >= limit or (near < most and said < most):

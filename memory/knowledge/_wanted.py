@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 MOST_WORDS = 24  # of a question
-COUNTED = 1_000  # passages with one word; from here on it is common
-LOOKED_AT = 2_000  # passages, for their words
+COUNTED = 500  # passages with one word; from here on it is common
+LOOKED_AT = 1_000  # passages, for their words
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from joule.kernel.principal import Principal
 from joule.vault.keys import Keyring
 from memory import _labels
 from memory.knowledge import _wanted
-from memory.knowledge._finding import LARGE, Narrowing, candidates, survey
+from memory.knowledge._finding import Narrowing, candidates, survey
 from memory.knowledge.blinding import blind_words
 from memory.knowledge.embedding.base import Aim, Embedder, Vector
 from memory.tables import LabelColumns
@@ -95,14 +95,10 @@ async def search(
     limit: int = 8,
     documents: Sequence[UUID] = (),
     minimum_integrity: Integrity | None = None,
-    large: int = LARGE,
 ) -> Found:
-    """The live chunks of `project` that fit and that `reader` may read; of `documents` alone, if any are named.
-
-    From `large` vectors in the project on, those that are flagged so are searched through the approximate index.
-    """
+    """The live chunks of `project` that fit and that `reader` may read; of `documents` alone, if any are named."""
     words = await blind_words(session, keyring, question.text)
-    known = await survey(session, project, words=words[: _wanted.MOST_WORDS], model=question.model, large=large)
+    known = await survey(session, project, words=words[: _wanted.MOST_WORDS], model=question.model)
     wanted = _wanted.chosen(known.counts, known.chunks)
     narrowing = Narrowing(
         project=project,

@@ -223,9 +223,7 @@ async def test_few_among_many_in_the_approximate_index_are_all_found(library: Li
     await library.shelve(project, [str(n) for n in range(40)], vectors=ours, model=MODEL, large=True)
     meant = drawn(7)
 
-    found = await find(
-        library, project, Question(text="nothing", model=MODEL, vector=meant), limit=10, large=20
-    )  # 40 vectors count as many here
+    found = await find(library, project, Question(text="nothing", model=MODEL, vector=meant), limit=10)
 
     assert texts(found) == [str(n) for n in _nearest(meant, ours)[:10]]
 
