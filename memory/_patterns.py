@@ -44,7 +44,10 @@ _KEYS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("hf_", r"\bhf_[A-Za-z0-9]{30,}"),
         ("shp", r"\bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}\b"),
         ("eyJ", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
-        ("PRIVATE KEY", r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[A-Za-z0-9+/=\s:,.-]*?-----END [A-Z ]*-----"),
+        (
+            "PRIVATE KEY",
+            r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY[A-Z ]{0,20}-----(?:[A-Za-z0-9+/=\s:,.]|-(?!----))*-----END [A-Z ]{0,60}-----",
+        ),
     )
 )
 _IN_ADDRESS = re.compile(r"://[^\s/:@]{1,64}:([^\s/@]{3,128})@")  # postgres://user:secret@host
