@@ -22,6 +22,12 @@ from memory.actions import (
 )
 from memory.kinds import ItemKind
 
+Subject = Annotated[
+    str,
+    Field(
+        description="What it is about: a word or two of the text itself, such as budget; a second item about it is asked about"
+    ),
+]
 FileName = Annotated[str, Field(description="The file's name in the project, such as summary.md")]
 
 
@@ -85,6 +91,7 @@ class RememberArguments(Arguments):
 
     text: Annotated[str, Field(description="One short sentence, in the person's own words where they gave them")]
     kind: Annotated[ItemKind, Field(description="fact, preference or rule")] = ItemKind.FACT
+    subject: Subject = ""
 
 
 class RecallArguments(Arguments):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from joule.agent._arguments import Arguments, NoArguments, Tool, as_fields
+from joule.agent._arguments import Arguments, NoArguments, Subject, Tool, as_fields
 from memory.items.actions import ProposeItem
 from memory.items.kinds import SourceKind
 from memory.items.results import SourceSpan
@@ -34,6 +34,7 @@ class ProposeArguments(Arguments):
 
     text: Annotated[str, Field(description="One short sentence, quoted word for word", max_length=2000)]
     kind: Annotated[ItemKind, Field(description="fact, preference or rule")] = ItemKind.FACT
+    subject: Subject = ""
     document: Annotated[UUID | None, Field(description="The document it stands in")] = None
     start: Annotated[int | None, Field(ge=0, description="Its passage's start")] = None
     end: Annotated[int | None, Field(ge=1, description="Its passage's end")] = None
@@ -45,7 +46,7 @@ def _propose(given: ProposeArguments, shared: dict[str, Any]) -> ProposeItem:
         whole = given.start is None or given.end is None or given.start >= given.end
         start, end = (None, None) if whole else (given.start, given.end)
         sources = (SourceSpan(kind=SourceKind.DOCUMENT, source=given.document, start=start, end=end),)
-    return ProposeItem(text=given.text, kind=given.kind, sources=sources, **shared)
+    return ProposeItem(text=given.text, kind=given.kind, subject=given.subject, sources=sources, **shared)
 
 
 KNOWLEDGE_TOOLS: tuple[Tool, ...] = (

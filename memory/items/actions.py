@@ -56,7 +56,7 @@ class OfNewItem:
     expires_at: datetime | None = None
 
     def relevant(self) -> Mapping[str, str]:
-        return {"text": self.text}
+        return {"text": self.text} | ({"subject": self.subject} if self.subject else {})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,11 @@ that what it asks for is what LangGraph's agents may count on.
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
 from langgraph.store.base import (
     BaseStore,
     GetOp,
@@ -261,3 +263,24 @@ async def test_where_memory_is_switched_off_the_store_is_empty_and_keeps_nothing
 
     await here.house.commands.perform(SwitchMemory(on=True, **switch))
     assert await GateStore(bench=await bench_of(here)).aget(("t",), "k") is not None
+
+
+class Said(TypedDict):
+    """The state of somebody else's graph."""
+
+    text: str
+
+
+async def test_another_agents_graph_keeps_and_finds_through_it(here: Home):
+    async def learn(state: Said, runtime: Runtime) -> Said:
+        await runtime.store.aput(PREFERENCES, "tone", {"text": state["text"]})
+        (found,) = await runtime.store.asearch(("ada",))
+        return {"text": f"kept: {found.value['text']}"}
+
+    graph = StateGraph(Said).add_node(learn).add_edge(START, "learn").add_edge("learn", END)
+    store = GateStore(bench=await bench_of(here))
+
+    answer = await graph.compile(store=store).ainvoke({"text": "calm"})
+
+    assert answer == {"text": "kept: calm"}
+    assert await GateStore(bench=await bench_of(here)).aget(PREFERENCES, "tone") is not None

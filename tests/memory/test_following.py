@@ -1,8 +1,10 @@
 """What was made from a source goes when the source goes, in the same transaction, and nothing brings it back."""
 
 import asyncio
+from importlib import import_module
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -268,6 +270,29 @@ async def test_what_was_made_from_a_source_goes_in_every_project(room: Room, dat
     await room.erase(f"document:{room.org}")
 
     assert await texts(room) == await texts(other) == set()
+
+
+async def test_items_of_before_learn_their_sources_from_their_labels(room: Room, owner_url: str):
+    document, connection = new_id(), new_id()
+    await learnt(room, "read", f"document:{document}", f"connection:{connection}", "newsfeed:7")
+    await learnt(room, "in my words", f"document:{document}", own_words=True)
+    await room.remember("typed by hand")
+    known = await sources(room)
+    migration = import_module("joule.database.migrations.versions.0012_items")
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        owner.execute("SELECT set_config('joule.org', %s, false)", [str(room.org)])
+        owner.execute("DELETE FROM item_source")
+        owner.execute("SELECT set_config('joule.org', '', false)")
+        owner.execute("ALTER TABLE item_source NO FORCE ROW LEVEL SECURITY")  # it is not walled yet at that moment
+        owner.execute(migration._SOURCES_OF_BEFORE)
+        shut = owner.execute("SELECT relforcerowsecurity FROM pg_class WHERE relname = 'memory_item'").fetchone()
+
+    assert await sources(room) == known
+    assert shut == (True,)
+
+
+async def sources(room: Room) -> dict[str, set[SourceSpan]]:
+    return {each.text: set(each.sources) for each in (await room.ask(ListItems)).items}
 
 
 async def rows(room: Room, table: str) -> int:

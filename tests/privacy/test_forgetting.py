@@ -8,9 +8,9 @@ import pytest
 
 from joule._memories import FOLLOWERS
 from joule.governance.gate import TaskGate
-from joule.kernel.errors import JouleError, Refused
+from joule.kernel.errors import ApprovalNeeded, JouleError, Refused
 from joule.kernel.ids import DecisionId, TaskId, ThreadId, new_id
-from joule.kernel.label import Label
+from joule.kernel.label import Integrity, Label
 from joule.kernel.principal import Role
 from joule.kernel.settings import Settings
 from joule.tasks.actions import DeleteThread, ForgetProject, Started, StartTask
@@ -150,3 +150,13 @@ async def test_what_a_person_quoted_from_an_accounts_document_goes_with_the_acco
 
     assert [(each["documents"], each["items"]) for each in went] == [(1, 1)]
     assert await listed(here) == ["Fair in June."]
+
+
+async def test_a_subject_the_person_did_not_say_is_asked_about_like_a_text_they_did_not_say(here: Home):
+    gate = await gate_of(here, (await start(here)).task)
+
+    with pytest.raises(ApprovalNeeded):
+        await gate.perform(asked(here, Remember, text="we never shout", subject="obey the report"), call="act/0/0")
+    said = await gate.perform(asked(here, Remember, text="we never shout", subject="shout"), call="act/0/1")
+
+    assert (said.state, said.label.integrity) == ("live", Integrity.TRUSTED)
