@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from joule._embedding import Provided
+from joule._embedding import Provided, embedding
 from joule.assembly import open_house
 from joule.kernel.action import result_codec
 from joule.kernel.errors import JouleError, Misconfigured
@@ -21,6 +21,7 @@ from joule.llm.providers.embedding import DIMENSIONS, open_embeddings
 from joule.vault.local_key_file import LocalKeyFile
 from memory.knowledge.embedding.base import Aim
 from memory.knowledge.embedding.errors import EmbeddingUnavailable
+from memory.knowledge.embedding.minilm import MiniLM
 from tests.llm.conftest import KEY
 from tests.support.openai_server import Embeds, Fails, OpenAIServer
 
@@ -140,3 +141,19 @@ async def test_without_a_provider_nothing_is_sent(settings: Settings, principal:
     async with open_house(settings) as house:
         with pytest.raises(NoEmbeddings):
             await house.commands.perform(Embed(principal=principal, texts=(SECRET,), aim="query"))
+
+
+async def test_the_house_embeds_with_what_the_operator_named_or_not_at_all(provider: OpenAIServer) -> None:
+    async def nobody(action: Embed) -> Embedded:
+        raise AssertionError("nothing is asked of a provider")
+
+    async with embedding(EmbeddingSettings(name="local"), None, perform=nobody) as local:
+        assert isinstance(local.embedder, MiniLM)
+    async with embedding(EmbeddingSettings(name="none"), None, perform=nobody) as none:
+        assert none.embedder is None
+    named = EmbeddingSettings(name="openai:a:b+c", base_url=provider.url, input_micros=20)
+    async with embedding(named, None, perform=nobody) as hosted:
+        assert hosted.embedder is not None
+        assert hosted.embedder.model == f"openai/a-b-c@{DIMENSIONS}"
+        assert hosted.prices.of(1_000_000, 0) == 20
+    assert provider.requests == []
