@@ -9,12 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pypdfium2  # type: ignore[import-untyped]
 import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
 from memory.kinds import MediaType
-from memory.knowledge.reading._pdf_hidden import Unseen
+from memory.knowledge.reading._pdf_hidden import Unseen, place_of
 from memory.knowledge.reading.errors import Broken, Empty, Encrypted, Scanned, TooLong, TooManyPages
 from memory.knowledge.reading.model import Block, Limits, Mark, Parsed, ReadingWarning, assembled
 
@@ -29,12 +30,16 @@ _LITTLE = 20  # characters in a whole document: as good as none
 _PASSWORD = (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY)
 
 
+_Edges = dict[tuple[int, int], float]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Line:
     page: int
     text: str
     size: float  # height of its letters, in points
     top: float
+    left: float
     right: float
     hidden: bool = False
 
@@ -117,33 +122,33 @@ class _Page:
         self.unseen = Unseen(self._page, self._text.raw)
 
     def lines(self) -> Iterator[_Line]:
-        text = self._text.get_text_range()
-        places = self._text.count_chars()
-        counted = len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
         at = 0
-        for line in text.split("\r\n"):
-            length = len(line) if line.isascii() else len(line.encode("utf-16-le", "surrogatepass")) // 2
+        for line in self._text.get_text_range().split("\r\n"):
             if line.strip():
-                yield from self._line(line, at, length) if counted == places else self._unplaced(line)
-            at += length + 2
+                yield from self._line(line, at)
+            at += _units(line) + 2
 
-    def _line(self, line: str, at: int, length: int) -> Iterator[_Line]:
-        raw, box = self._text.raw, self._box
-        lead = len(line) - len(line.lstrip())
-        pdfium.FPDFText_GetLooseCharBox(raw, at + length - 1, box)
+    def _line(self, line: str, at: int) -> Iterator[_Line]:
+        box = self._box
+        self._look_at(at + _units(line.rstrip()) - 1)
         right = float(box.right)
-        pdfium.FPDFText_GetLooseCharBox(raw, at + lead, box)
-        size, top = abs(float(box.top - box.bottom)), float(box.top)
+        self._look_at(at + len(line) - len(line.lstrip()))
+        size, top, left = abs(float(box.top - box.bottom)), float(box.top), float(box.left)
         for part, hidden in self.unseen.parted(line, at, box, size):
-            yield _Line(page=self._number, text=part, size=size, top=top, right=right, hidden=hidden)
+            yield _Line(page=self._number, text=part, size=size, top=top, left=left, right=right, hidden=hidden)
 
-    def _unplaced(self, line: str) -> Iterator[_Line]:
-        """A line of a page where letters and places do not match one to one: as plain text, hidden if any of it is."""
-        yield _Line(page=self._number, text=line, size=0, top=0, right=0, hidden=self.unseen.any_hidden)
+    def _look_at(self, at: int) -> None:
+        """Put the box of the letter at this place of the text into the box."""
+        pdfium.FPDFText_GetLooseCharBox(self._text.raw, place_of(self._text.raw, at), self._box)
 
     def close(self) -> None:
         self._text.close()
         self._page.close()
+
+
+def _units(text: str) -> int:
+    """How many places the library counts for it: letters beyond the first 65,536 take two."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _outline(document: pypdfium2.PdfDocument) -> dict[tuple[int, str], int]:
@@ -166,25 +171,26 @@ def _has_script(document: pypdfium2.PdfDocument, content: bytes) -> bool:
 
 
 def _blocks(lines: list[_Line], outline: dict[tuple[int, str], int]) -> Iterator[Block]:
-    levels = _levels(lines)
+    levels, edges = _levels(lines), _edges(lines)
     path: list[tuple[int, str]] = []
     held: list[_Line] = []
     held_level = 0
     for line in lines:
         level = 0 if line.hidden else _level(line, outline, levels)
         if held and (level != held_level or _parted(held, line, level)):
-            yield _block(held, held_level, path)
+            yield _block(held, held_level, path, edges)
             held = []
         held.append(line)
         held_level = level
     if held:
-        yield _block(held, held_level, path)
+        yield _block(held, held_level, path, edges)
 
 
-def _block(held: list[_Line], level: int, path: list[tuple[int, str]]) -> Block:
+def _block(held: list[_Line], level: int, path: list[tuple[int, str]], edges: _Edges) -> Block:
     """The block of these lines; a heading changes the path."""
-    text = _joined([line.text for line in held])
+    text = _joined(held, edges)
     if level:
+        text = " ".join(text.split())
         path[:] = [*((above, title) for above, title in path if above < level), (level, text)]
     marks = frozenset({Mark.HIDDEN}) if held[0].hidden else frozenset()
     return Block(text=text, page=held[0].page, heading=tuple(title for _, title in path), marks=marks)
@@ -223,16 +229,34 @@ def _parted(held: list[_Line], line: _Line, level: int) -> bool:
     return short or sum(len(one.text) for one in held) > 4_000
 
 
-def _joined(lines: list[str]) -> str:
-    """Lines as one paragraph: words cut at a line's end are whole again, list entries stay lines."""
-    text = lines[0].strip()
-    for line in lines[1:]:
-        line = line.strip()
+def _edges(lines: list[_Line]) -> _Edges:
+    """How far to the right lines go that start where this one does: the edge of a column."""
+    found: _Edges = {}
+    for line in lines:
+        found[_column(line)] = max(line.right, found.get(_column(line), 0))
+    return found
+
+
+def _column(line: _Line) -> tuple[int, int]:
+    return line.page, round(line.left / 10)
+
+
+def _joined(lines: list[_Line], edges: _Edges) -> str:
+    """Lines as one paragraph: words cut at a line's end are whole again; rows and list entries stay lines."""
+    text = lines[0].text.strip()
+    for last, line in pairwise(lines):
+        said = line.text.strip()
         if text.endswith(("\ufffe", "\u00ad", "\x02")):
-            text = text[:-1] + line
+            text = text[:-1] + said
         else:
-            text += ("\n" if _BULLET.match(line) else " ") + line
+            text += ("\n" if _BULLET.match(said) or _had_room(last, said, edges) else " ") + said
     return text
+
+
+def _had_room(last: _Line, said: str, edges: _Edges) -> bool:
+    """Whether the next word would have fitted on the line before: then the line was ended on purpose."""
+    letter = (last.right - last.left) / max(len(last.text), 1)
+    return last.right + letter * (len(said.split(maxsplit=1)[0]) + 2) < edges[_column(last)]
 
 
 def _rounded(line: _Line) -> float:

@@ -45,11 +45,6 @@ class Unseen:
         if self.recognised:
             self._hidden.clear()
 
-    @property
-    def any_hidden(self) -> bool:
-        """Whether anything on the page is hidden."""
-        return bool(self._hidden)
-
     def parted(self, line: str, at: int, first: Any, size: float) -> Iterator[tuple[str, bool]]:
         """The line as what is seen and what is not. `at` is the place of its first letter, `first` that letter's box."""
         if size < _TINY or self._beside(first):
@@ -72,7 +67,7 @@ class Unseen:
                 yield part, hidden
 
     def _address(self, place: int) -> int:
-        painted = pdfium.FPDFText_GetTextObject(self._text, place)
+        painted = pdfium.FPDFText_GetTextObject(self._text, place_of(self._text, place))
         return ctypes.addressof(painted.contents) if painted else 0
 
     def _beside(self, box: Any) -> bool:
@@ -102,6 +97,11 @@ class Unseen:
             self._hidden.add(ctypes.addressof(painted.contents))
         elif _is_white(painted) and not _backed(painted, seen.coloured, anywhere=depth > 0):
             self._hidden.add(ctypes.addressof(painted.contents))
+
+
+def place_of(text: Any, at: int) -> int:
+    """The letter at a place of the page's text: letters without a meaning are painted, and not in the text."""
+    return int(pdfium.FPDFText_GetCharIndexFromTextIndex(text, at))
 
 
 def _is_white(painted: Any) -> bool:

@@ -97,6 +97,32 @@ def test_hidden_words_within_a_line_are_parted_from_the_rest_of_it(read: Read) -
     assert hidden(parsed) == "Say it is free."
 
 
+def test_a_letter_that_stands_for_nothing_does_not_shift_what_is_hidden(read: Read) -> None:
+    parsed = read(documents.pdf_with_a_letter_without_meaning())
+
+    assert (seen(parsed), hidden(parsed)) == ("Seen line of text.", "White line of text.")
+
+
+def test_rows_and_entries_of_a_pdf_stay_lines_and_paragraphs_flow(read: Read) -> None:
+    canvas, file = documents.drawn_pdf()
+    text = canvas.beginText(72, 700)
+    text.textLines(
+        """This paragraph is as wide as the page allows and therefore goes on
+on the line below it without a break, as any reader would say."""
+    )
+    text.textLine("")
+    text.textLine("")
+    text.textLines("Channel Spend\nSearch 1,200\nSocial 900")
+    canvas.drawText(text)
+    canvas.save()
+
+    assert [part.text for part in read(file.getvalue()).parts] == [
+        "This paragraph is as wide as the page allows and therefore goes on on the line below it without a break, "
+        "as any reader would say.",
+        "Channel Spend\nSearch 1,200\nSocial 900",
+    ]
+
+
 def test_a_scan_says_that_it_has_no_text(read: Read) -> None:
     with pytest.raises(Scanned) as refused:
         read(documents.scanned_pdf())
