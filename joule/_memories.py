@@ -10,6 +10,7 @@ from joule.identity import queries as people
 from joule.kernel.ids import OrgId, ProjectId
 from joule.kernel.permit import Permit
 from joule.vault.vault import Vault
+from memory import gone
 from memory import queries as memories
 from memory.following import follow
 from memory.knowledge import erasing
@@ -19,8 +20,11 @@ from memory.masking import People
 async def everything(session: WriteSession, permit: Permit, org: OrgId, sources: Sequence[str]) -> Mapping[str, int]:
     """Erase documents that came of these sources, and whatever was kept of the sources or of those documents."""
     through = [f"document:{each}" for each in await erasing.made_from(session, org, sources)]
+    named = [*sources, *through]
+    # Before any row is locked: whoever keeps something made from them locks in this order too.
+    await gone.bury(session, org, named, at=permit.issued_at, decision=permit.decision)
     erased = await erasing.follow(session, permit, org, sources)
-    return {**erased, **await follow(session, permit, org, [*sources, *through])}
+    return {**erased, **await follow(session, permit, org, named)}
 
 
 # Whoever erases a message, a document or a connection's data calls each of these in the transaction that does it.

@@ -1,4 +1,4 @@
-"""Ends items that nobody ends by hand: at their date, and when what they were made from is erased."""
+"""Ends items that nobody ends by hand: at their date, unanswered, and when what they were made from is erased."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -11,17 +11,18 @@ from sqlmodel import col
 from joule.database.engine import WriteSession
 from joule.kernel.ids import OrgId
 from memory.items import _sources
+from memory.items._terms import LAPSES_AFTER
+from memory.items.kinds import ItemState
 from memory.items.results import SourceSpan
 from memory.tables import MemoryItemRow
 
 
 async def sweep(session: WriteSession, org: OrgId, now: datetime, *, most: int) -> int:
-    """Erase at most `most` items past their date."""
-    due = (
-        select(col(MemoryItemRow.id))
-        .where(col(MemoryItemRow.org_id) == org, col(MemoryItemRow.expires_at) <= now)
-        .limit(most)
-    )
+    """Erase at most `most` items past their date, and proposals nobody has answered."""
+    item = MemoryItemRow
+    lapsed = (col(item.state) == ItemState.PROPOSED.value) & (col(item.updated_at) <= now - LAPSES_AFTER)
+    over = (col(item.expires_at) <= now) | lapsed
+    due = select(col(item.id)).where(col(item.org_id) == org, over).limit(most)
     statement = delete(MemoryItemRow).where(col(MemoryItemRow.org_id) == org, col(MemoryItemRow.id).in_(due))
     return cast(CursorResult[Any], await session.execute(statement)).rowcount
 

@@ -1,6 +1,6 @@
 """On what terms an item is kept: how many, from when until when, one writer at a time, and what must not come back."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
@@ -12,6 +12,7 @@ from memory.items.actions import ProposeItem, Remember
 MAX_ITEMS = 2_000  # in a project
 MAX_PROPOSALS = 200  # of these
 MAX_PINNED = 20
+LAPSES_AFTER = timedelta(days=30)  # a proposal that nobody answers
 
 
 def check(action: Remember | ProposeItem, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """What somebody else wrote is kept apart until a person agrees; what was declined or forgotten is not brought back."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -8,7 +9,8 @@ import pytest
 from joule.kernel.errors import Conflict, Invalid, NotFound
 from joule.kernel.ids import TaskId, new_id
 from joule.kernel.label import Integrity, Label
-from joule.kernel.principal import Via
+from joule.kernel.principal import Role, Via
+from memory.actions import Sweep
 from memory.errors import Declined, MemoryOff, SourceGone, TooMuch
 from memory.items import _terms, queries
 from memory.items.actions import (
@@ -301,3 +303,19 @@ async def test_a_late_write_from_a_source_that_is_gone_is_refused(room: Room):
                 await by_agent(room, "late", label=label)
         else:
             assert (await by_agent(room, "late", label=label)).state == "proposed"
+
+
+async def test_a_proposal_nobody_answers_is_erased_after_a_month_and_what_was_agreed_to_is_not(room: Room):
+    await by_agent(room, "never answered")
+    agreed = await by_agent(room, "agreed to")
+    await room.ask(AcceptItem, item=agreed.item)
+    system = replace(room.principal(Via.SYSTEM), person=None, role=Role.SYSTEM)
+
+    room.clock.advance(timedelta(days=30) - timedelta(seconds=1))
+    early = await room.ask(Sweep, principal=system, project=None)
+    room.clock.advance(timedelta(seconds=1))
+    due = await room.ask(Sweep, principal=system, project=None)
+
+    assert (early.items, due.items) == (0, 1)
+    assert await proposals(room) == ()
+    assert await seen_by_agent(room) == ["agreed to"]
