@@ -3,13 +3,15 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from uuid import UUID
 
 from joule.kernel.errors import Invalid, JouleError, Misconfigured, Refused
+from joule.kernel.ids import OrgId
 from joule.kernel.label import Label
-from joule.kernel.principal import Principal
+from joule.kernel.principal import Principal, Role, Via
 from joule.kernel.settings import EmbeddingSettings
 from joule.llm.actions import Embed, Embedded
-from joule.llm.errors import MalformedAnswer
+from joule.llm.errors import MalformedAnswer, NoEmbeddings
 from joule.llm.prices import Prices
 from joule.llm.providers.base import EmbeddingModel
 from joule.llm.providers.embedding import open_embeddings
@@ -20,6 +22,11 @@ from memory.knowledge.embedding.minilm import installed
 AT_ONCE = 64  # texts in one request to a provider
 
 Perform = Callable[[Embed], Awaitable[Embedded]]
+
+
+async def nobody(action: Embed) -> Embedded:
+    """For whoever only looks at what is chosen: nothing is sent to a provider."""
+    raise NoEmbeddings
 
 
 class Provided:
@@ -57,6 +64,12 @@ class Embedding:
     embedder: Embedder | None
     provided: EmbeddingModel | None
     prices: Prices
+
+    async def try_out(self) -> None:
+        """Embed a word of ours. Raises what keeps the model from it: files that are gone or not the right ones."""
+        if self.embedder is not None:
+            system = Principal(org=OrgId(UUID(int=0)), person=None, role=Role.SYSTEM, via=Via.SYSTEM)
+            await self.embedder.embed(["word"], purpose=Aim.QUERY, principal=system, label=Label())
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from joule._embedding import Provided, embedding
+from joule._embedding import Provided, embedding, nobody
 from joule.assembly import open_house
 from joule.kernel.action import result_codec
 from joule.kernel.errors import JouleError, Misconfigured
@@ -144,9 +144,6 @@ async def test_without_a_provider_nothing_is_sent(settings: Settings, principal:
 
 
 async def test_the_house_embeds_with_what_the_operator_named_or_not_at_all(provider: OpenAIServer) -> None:
-    async def nobody(action: Embed) -> Embedded:
-        raise AssertionError("nothing is asked of a provider")
-
     async with embedding(EmbeddingSettings(name="local"), None, perform=nobody) as local:
         assert isinstance(local.embedder, MiniLM)
     async with embedding(EmbeddingSettings(name="none"), None, perform=nobody) as none:
