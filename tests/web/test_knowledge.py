@@ -6,6 +6,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+
 from joule.kernel.principal import Principal, Role, Via
 from memory.knowledge.actions import IndexDocument
 from tests.support.documents import pdf, scanned_pdf
