@@ -19,10 +19,12 @@ from joule.llm.errors import MalformedAnswer, ModelRefusedKey, ModelUnavailable,
 from joule.llm.providers.base import EmbeddingModel
 from joule.llm.providers.embedding import DIMENSIONS, open_embeddings
 from joule.vault.local_key_file import LocalKeyFile
+from memory.knowledge.actions import AddDocument, IndexDocument, SearchKnowledge
 from memory.knowledge.embedding.base import Aim
 from memory.knowledge.embedding.errors import EmbeddingUnavailable
 from memory.knowledge.embedding.minilm import MiniLM
 from tests.llm.conftest import KEY
+from tests.support.house import home
 from tests.support.openai_server import Embeds, Fails, OpenAIServer
 
 SECRET = "the launch is called Nightjar"
@@ -154,3 +156,24 @@ async def test_the_house_embeds_with_what_the_operator_named_or_not_at_all(provi
         assert hosted.embedder.model == f"openai/a-b-c@{DIMENSIONS}"
         assert hosted.prices.of(1_000_000, 0) == 20
     assert provider.requests == []
+
+
+async def test_a_document_is_embedded_by_the_provider_and_found_by_it(
+    provider: OpenAIServer, settings: Settings
+) -> None:
+    async with home(settings, embeddings=opened(provider)) as at:
+        perform, about = at.house.commands.perform, {"project": at.project}
+        added = await perform(
+            AddDocument(principal=at.owner, title="Launch.txt", content=f"{SECRET}.".encode(), **about)
+        )
+        system = Principal(org=at.org, person=None, role=Role.SYSTEM, via=Via.SYSTEM)
+        provider.replies += [Embeds(vectors=(EAST,)), Embeds(vectors=(EAST,)), Fails(status=401)]
+
+        await perform(IndexDocument(principal=system, document=added.document, **about))
+        by_both = await perform(SearchKnowledge(principal=at.owner, query="wholly different words", **about))
+        by_words = await perform(SearchKnowledge(principal=at.owner, query="Nightjar", **about))
+
+    assert [SECRET in body for body in (each.body["input"][0] for each in provider.requests)] == [True, False, False]
+    assert (by_both.how, [each.title for each in by_both.passages]) == ("hybrid", ["Launch.txt"])
+    # The key is no longer accepted: words still find it, and the answer says that it was words alone.
+    assert (by_words.how, [each.title for each in by_words.passages]) == ("text", ["Launch.txt"])
