@@ -74,19 +74,23 @@ def many_pages(count: int, *, lines: int = 0) -> bytes:
 def pdf_with_a_letter_without_meaning() -> bytes:
     """A PDF whose first letter is painted and stands for no sign of Unicode, as browsers write some; then a white line."""
     meaning = b"""/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /A def /CMapType 2 def
-1 begincodespacerange <00> <FF> endcodespacerange 1 beginbfchar <41> <0000> endbfchar
-1 beginbfrange <20> <40> <0020> endbfrange 1 beginbfrange <42> <7E> <0042> endbfrange endcmap end end"""
-    content = b"BT /F 12 Tf 72 700 Td (ASeen line of text.) Tj 1 g 0 -50 Td (White line of text.) Tj ET"
+1 begincodespacerange <0000> <FFFF> endcodespacerange 1 beginbfrange <0020> <007E> <0020> endbfrange endcmap end end"""
+    seen, white = (
+        text.encode("utf-16-be").hex().encode() for text in ("\x00Seen line of text.", "White line of text.")
+    )
+    content = b"BT /F 12 Tf 72 700 Td <%s> Tj 1 g 0 -50 Td <%s> Tj ET" % (seen, white)
     objects = (
         b"<</Type/Catalog/Pages 2 0 R>>",
         b"<</Type/Pages/Count 1/Kids[3 0 R]>>",
         b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
         b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
-        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode 6 0 R>>",
+        b"<</Type/Font/Subtype/Type0/BaseFont/A/Encoding/Identity-H/DescendantFonts[7 0 R]/ToUnicode 6 0 R>>",
         b"<</Length %d>>stream\n%s\nendstream" % (len(meaning), meaning),
+        b"<</Type/Font/Subtype/CIDFontType2/BaseFont/A/DW 500/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)"
+        b"/Supplement 0>>>>",
     )
     body = b"".join(b"%d 0 obj%s endobj\n" % (number, each) for number, each in enumerate(objects, 1))
-    return b"%PDF-1.4\n" + body + b"trailer<</Root 1 0 R/Size 7>>\n%%EOF"
+    return b"%PDF-1.4\n" + body + b"trailer<</Root 1 0 R/Size 8>>\n%%EOF"
 
 
 def scanned_pdf(pages: int = 2, *, behind: str = "") -> bytes:
