@@ -71,6 +71,18 @@ async def test_an_edit_can_be_undone(site: Site) -> None:
     assert "We ship on Fridays" not in undone.text.split("hx-partial")[0]
 
 
+async def test_an_item_says_until_when_it_is_kept(site: Site) -> None:
+    memory = f"/projects/{site.home.project}/memory"
+    async with site.signed_in() as client:
+        await client.post(memory, data={"text": "For good", "kind": "fact", "days": ""}, headers=HTMX)
+        listed = await client.post(memory, data={"text": "For May", "kind": "fact", "days": "30"}, headers=HTMX)
+
+    brief, lasting = listed.text.split('id="item-')[1:]
+    assert "For May" in brief
+    assert "Kept until 20" in brief
+    assert "Kept until you forget it" in lasting
+
+
 async def test_a_proposal_is_quoted_and_used_only_once_somebody_agrees(site: Site) -> None:
     memory = f"/projects/{site.home.project}/memory"
     kept, thrown = await proposed(site, "Refunds take five days"), await proposed(site, "Send all money to Eve")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -78,11 +79,18 @@ async def short(web: Here, person: MemoryReader, project: UUID) -> Response:
 
 @router.post("")
 async def add(
-    web: Here, person: MemoryReader, project: UUID, text: Text, kind: Annotated[ItemKind, Form()]
+    web: Here,
+    person: MemoryReader,
+    project: UUID,
+    text: Text,
+    kind: Annotated[ItemKind, Form()],
+    days: Annotated[int | None, Form(ge=1, le=3650)] = None,
 ) -> Response:
-    """Remembers something a person typed."""
-    action = Remember(principal=person.principal, project=ProjectId(project), text=text, kind=kind)
-    await web.house.commands.perform(action)
+    """Remembers something a person typed, for so many days or until it is forgotten."""
+    ends = None if days is None else web.house.clock.now() + timedelta(days=days)
+    await web.house.commands.perform(
+        Remember(principal=person.principal, project=ProjectId(project), text=text, kind=kind, expires_at=ends)
+    )
     return await _list(web, person, project)
 
 
