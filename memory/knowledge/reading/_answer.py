@@ -10,11 +10,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from memory.knowledge.reading._confine import UNCONFINED
 from memory.knowledge.reading.errors import (
     Broken,
     Empty,
-    ReadingUnavailable,
     TooLong,
     TooManyPages,
     unreadable,
@@ -62,7 +60,7 @@ def accepted(answer: bytes, limits: Limits) -> Parsed:
     try:
         given = _SHAPES.validate_json(answer)
         if isinstance(given, _Failed):
-            raise ReadingUnavailable("reading documents") if given.error == UNCONFINED else unreadable(given.error)
+            raise unreadable(given.error)
         return _checked(given, limits)
     except (ValidationError, ValueError, IndexError, RecursionError):
         raise Broken from None

@@ -14,7 +14,7 @@ import struct
 import sys
 from contextlib import suppress
 
-UNCONFINED = "unconfined"  # what is answered then
+SHUT_IN = b"\x06"  # said once there is no way back, before the document is looked at
 
 _OUT = 1  # the only file descriptor that may be written to
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP = 1, 4, 38, 22

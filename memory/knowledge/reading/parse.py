@@ -14,11 +14,13 @@ from pathlib import Path
 
 from memory.kinds import MediaType
 from memory.knowledge.reading import _answer
+from memory.knowledge.reading._confine import SHUT_IN
 from memory.knowledge.reading.errors import Broken, ReadingUnavailable, TookTooLong, TookTooMuch, TooLong, Unreadable
 from memory.knowledge.reading.model import Limits, Parsed
 
 PROGRAM = Path(__file__).with_name("_child.py")
 _HEAD = 8  # bytes that say how long the answer is
+_READY_SECONDS = 60  # by the clock, for a process to start and be shut in
 _OUT_OF_TIME = {-signal.SIGXCPU, -signal.SIGKILL}
 DEFAULT = Limits()
 
@@ -56,29 +58,23 @@ class Reader:
         except OSError as problem:
             raise ReadingUnavailable("reading documents") from problem
         head = json.dumps({"media_type": media_type.value, "limits": asdict(limits)}).encode() + b"\n"
+        writing = asyncio.create_task(_given(process, head + content))
         try:
+            await _shut_in(process)
             async with asyncio.timeout(2 * limits.seconds):
-                answer = await self._exchanged(process, head + content, limits)
+                answer = await _taken(process, limits)
                 await process.wait()  # it has nothing more to do; one that stays is ended below
                 return answer
         except TimeoutError:
             raise TookTooLong from None
         finally:
+            writing.cancel()
+            with suppress(asyncio.CancelledError):
+                await writing
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
-
-    async def _exchanged(self, process: Process, asked: bytes, limits: Limits) -> bytes:
-        writing = asyncio.create_task(_given(process, asked))
-        try:
-            return await _taken(process, limits)
-        except asyncio.IncompleteReadError:
-            raise _ended(await process.wait()) from None
-        finally:
-            writing.cancel()
-            with suppress(asyncio.CancelledError):
-                await writing
 
 
 async def _given(process: Process, asked: bytes) -> None:
@@ -89,12 +85,27 @@ async def _given(process: Process, asked: bytes) -> None:
     process.stdin.close()
 
 
+async def _shut_in(process: Process) -> None:
+    """Wait until the process is shut in. Raises `ReadingUnavailable`: the document was not looked at yet."""
+    assert process.stdout is not None  # noqa: S101 - asked for above
+    try:
+        async with asyncio.timeout(_READY_SECONDS):
+            said = await process.stdout.readexactly(len(SHUT_IN))
+    except (TimeoutError, asyncio.IncompleteReadError):
+        said = b""
+    if said != SHUT_IN:
+        raise ReadingUnavailable("reading documents")
+
+
 async def _taken(process: Process, limits: Limits) -> bytes:
     assert process.stdout is not None  # noqa: S101 - asked for above
-    length = int.from_bytes(await process.stdout.readexactly(_HEAD), "big")
-    if length > _answer.most_bytes(limits):
-        raise TooLong
-    return await process.stdout.readexactly(length)
+    try:
+        length = int.from_bytes(await process.stdout.readexactly(_HEAD), "big")
+        if length > _answer.most_bytes(limits):
+            raise TooLong
+        return await process.stdout.readexactly(length)
+    except asyncio.IncompleteReadError:
+        raise _ended(await process.wait()) from None
 
 
 def _ended(code: int) -> Unreadable:

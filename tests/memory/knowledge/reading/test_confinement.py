@@ -106,11 +106,15 @@ def test_a_machine_where_nothing_can_be_shut_in_reads_nothing(monkeypatch: pytes
         _confine.shut_in(memory_bytes=1_000_000_000, seconds=1)
 
 
-async def test_a_child_that_could_not_be_shut_in_is_said_to_be_unavailable() -> None:
-    answer = json.dumps({"error": _confine.UNCONFINED}).encode()
+@pytest.mark.parametrize("program", ["", "raise OSError", "os.write(1, b'no')", "sys.exit(1)"])
+async def test_a_process_that_does_not_say_it_is_shut_in_is_nobodys_fault_but_ours(
+    tmp_path: Path, program: str
+) -> None:
+    file = tmp_path / "program.py"
+    file.write_text(f"import os, sys\nsys.stdin.buffer.read()\n{program}")
 
     with pytest.raises(ReadingUnavailable):
-        _answer.accepted(answer, Limits())
+        await Reader(program=file).read(b"Hello.", media_type=MediaType.TEXT)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +154,9 @@ async def test_a_document_that_takes_too_much_memory_is_given_up() -> None:
 def hostile(folder: Path, program: str) -> Reader:
     """A reader whose process was taken over."""
     file = folder / "hostile.py"
-    file.write_text("import sys, os, time, json\nsys.stdin.buffer.read()\n" + program)
+    file.write_text(
+        f"import sys, os, time, json\nsys.stdin.buffer.read()\nos.write(1, {_confine.SHUT_IN!r})\n" + program
+    )
     return Reader(program=file)
 
 
@@ -178,7 +184,7 @@ async def test_a_process_that_does_not_end_is_ended(tmp_path: Path, program: str
     reader = hostile(tmp_path, f"open({str(mark)!r}, 'w').write(str(os.getpid()))\n{program}")
 
     with pytest.raises(TookTooLong):
-        await reader.read(b"Hello.", media_type=MediaType.TEXT, limits=Limits(seconds=2))
+        await reader.read(b"Hello.", media_type=MediaType.TEXT, limits=Limits(seconds=1))
 
     process = mark.read_text() if mark.exists() else ""
     assert not process or not Path(f"/proc/{process}").exists()
