@@ -24,7 +24,7 @@ from memory.knowledge.halfvec import as_text
 LARGE = 10_000  # vectors of a project: from here on they are flagged for the approximate index; one by one takes 10 ms
 STAGES = (60, 500, 4_000)  # candidates by words and by meaning; more only when too few of them may be shown
 _K = 60  # of reciprocal rank fusion, as usual
-_SAYS_IT = 0.5  # of what a question's words say: what holds less of it is left to its meaning (bench: answers)
+_SAYS_IT = 0.45  # of what a question's words say, about half: what holds less is left to its meaning (bench: answers)
 _ONCE = 0.0607927  # what ts_rank gives for a word that stands once
 _IN_ALL = 2 * COUNTED  # passages counted, to tell how rare a word is
 

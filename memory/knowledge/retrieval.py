@@ -66,7 +66,7 @@ class Hit:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """`complete`: False when a word was too common to look at every passage that holds it."""
+    """`complete`: False when it went by words alone, and one was too common to look at all passages that hold it."""
 
     hits: tuple[Hit, ...]
     how: How
@@ -113,7 +113,7 @@ async def search(
     return Found(
         hits=tuple(_hit(keyring, row) for row in rows),
         how=How.TEXT if narrowing.vector is None else How.HYBRID,
-        complete=wanted.complete,
+        complete=narrowing.vector is not None or wanted.complete,
     )
 
 

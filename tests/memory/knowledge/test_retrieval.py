@@ -263,3 +263,19 @@ async def test_a_hit_says_where_it_stands(library: Library) -> None:
     assert (hit.heading, hit.start, hit.end) == (("Passages",), 4, 10)
     assert hit.label.integrity is Integrity.UNTRUSTED
     assert isinstance(hit.chunk, UUID)
+
+
+async def test_with_a_model_a_passage_that_holds_a_stray_word_of_the_question_does_not_come_first(
+    library: Library,
+) -> None:
+    project = await library.project()
+    meant = drawn(1)
+    crowd = [f"The customers of week {week} were many." for week in range(9)]
+    vectors = [drawn(2, near=meant), *(drawn(3 + n) for n in range(9))]
+    await library.shelve(project, ["Refunds take ten days.", *crowd], vectors=vectors, model=MODEL)
+
+    found = await find(library, project, Question(text="When do customers get money back?", model=MODEL, vector=meant))
+
+    assert texts(found)[0] == "Refunds take ten days."
+    # By words alone the stray word is all there is to go by.
+    assert texts(await find(library, project, "When do customers get money back?"))[0] in crowd
