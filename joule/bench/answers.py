@@ -69,7 +69,7 @@ async def run(*, quick: bool, **_: object) -> Report:
         targets=TARGETS,
         notes=f"{len(asks)} questions over as many passages, in other words than theirs; `distant` asks the same while "
         f"avoiding every word of the passage on purpose. Model {model.model}; words: keyed hashes of English stems. That words "
-        "count from half of the question on was chosen on this very set",
+        "count from about half of the question on was chosen on this very set",
     )
 
 
