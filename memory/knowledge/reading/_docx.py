@@ -164,9 +164,9 @@ class _Walk:
         held: list[str] = []
         hidden: list[str] = []
         page = self.page
-        for row in table.iterdescendants(_TR):
+        for row in _within(table, _TR):
             cells = []
-            for cell in row.iterchildren(_TC):
+            for cell in _within(row, _TC):
                 text, unseen = self._text(cell, hiding=False, backed=True)
                 cells.append(" ".join(text.split()))
                 hidden.append(unseen)
@@ -232,6 +232,15 @@ class _Walk:
             return said
         style = _style(run, "w:rPr", "w:rStyle")
         return hiding or bool(style and self.styles.hides(style))
+
+
+def _within(of: Any, tag: str) -> Iterator[Any]:
+    """The rows of a table or cells of a row, those in a content control too; not those of a table in a cell."""
+    for element in of:
+        if element.tag == tag:
+            yield element
+        elif element.tag == _SDT:
+            yield from (one for content in element.iterchildren(_SDT_CONTENT) for one in content.iterchildren(tag))
 
 
 def _hides(properties: Any, *, backed: bool) -> bool | None:

@@ -191,6 +191,28 @@ def test_a_word_document_has_headings_tables_and_its_hidden_text_marked(read: Re
     assert [part.text for part in parsed.parts if Mark.TABLE in part.marks] == ["Plan | Price\nTeam | 9 euros"]
 
 
+def test_changes_links_boxes_and_tables_in_tables_of_a_word_document_are_read_once(read: Read) -> None:
+    name = b'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+    compatible = b'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+    text = b"<w:r><w:t>%s</w:t></w:r>"
+    inner = b"<w:tbl><w:tr><w:tc><w:p>%s</w:p></w:tc></w:tr></w:tbl>" % (text % b"inner")
+    body = (
+        b"<w:p>%s<w:del><w:r><w:delText>old </w:delText></w:r></w:del><w:ins>%s</w:ins><w:hyperlink>%s</w:hyperlink></w:p>"
+        % (text % b"One ", text % b"new ", text % b"link")
+        + b"<w:p><w:r><mc:AlternateContent><mc:Choice><w:txbxContent><w:p>%s</w:p></w:txbxContent></mc:Choice>"
+        % (text % b"box")
+        + b"<mc:Fallback><w:txbxContent><w:p>%s</w:p></w:txbxContent></mc:Fallback></mc:AlternateContent></w:r></w:p>"
+        % (text % b"box")
+        + b"<w:tbl><w:tr><w:tc><w:p>%s</w:p>%s</w:tc></w:tr></w:tbl>" % (text % b"outer", inner)
+        + b"<w:sdt><w:sdtContent><w:p>%s</w:p></w:sdtContent></w:sdt>" % (text % b"field")
+    )
+    document = b"<w:document %s %s><w:body>%s</w:body></w:document>" % (name, compatible, body)
+
+    parsed = read(documents.replaced(documents.word(), {"word/document.xml": document}))
+
+    assert [part.text for part in parsed.parts] == ["One new link", "box", "outer inner", "field"]
+
+
 def test_a_word_document_has_the_pages_word_last_made_of_it(read: Read) -> None:
     parsed = read(documents.word_with_pages("On the first.", "On the second.", "On the third."))
 
