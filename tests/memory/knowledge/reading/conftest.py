@@ -1,4 +1,4 @@
-"""Documents read here and now, through everything but the process of their own."""
+"""Documents read here and now, through everything but the process of their own; and how to look at them."""
 
 import json
 from collections.abc import Callable
@@ -9,9 +9,22 @@ from memory._content import media_type
 from memory.kinds import MediaType
 from memory.knowledge.reading import _answer, _formats
 from memory.knowledge.reading._wire import told
-from memory.knowledge.reading.model import Limits, Parsed
+from memory.knowledge.reading.model import Limits, Mark, Parsed
 
 Read = Callable[..., Parsed]
+HEADINGS = [("Spring launch",), ("Audience",)]
+
+
+def seen(parsed: Parsed) -> str:
+    return "\n".join(part.text for part in parsed.parts if Mark.HIDDEN not in part.marks)
+
+
+def hidden(parsed: Parsed) -> str:
+    return "\n".join(part.text for part in parsed.parts if Mark.HIDDEN in part.marks)
+
+
+def headings(parsed: Parsed) -> list[tuple[str, ...]]:
+    return [part.heading for part in parsed.parts if part.is_heading]
 
 
 @pytest.fixture(scope="session")
