@@ -57,6 +57,7 @@ async def page(web: Here, person: MemoryReader, project: UUID) -> Response:
         proposals=proposals,
         query="",
         undo=None,
+        added=False,
         on=project not in off,
         thread=None,
         switch=f"/projects/{project}/memory/switch",
@@ -91,7 +92,7 @@ async def add(
     await web.house.commands.perform(
         Remember(principal=person.principal, project=ProjectId(project), text=text, kind=kind, expires_at=ends)
     )
-    return await _list(web, person, project)
+    return await _list(web, person, project, added=True)
 
 
 @router.post("/switch")
@@ -190,11 +191,13 @@ async def forget(web: Here, person: MemoryReader, project: UUID, item: UUID) -> 
 
 
 async def _list(
-    web: Web, person: SignedInPerson, project: UUID, query: str = "", *, undo: Undo | None = None
+    web: Web, person: SignedInPerson, project: UUID, query: str = "", *, undo: Undo | None = None, added: bool = False
 ) -> Response:
     async with web.house.database.read(person.org) as session:
         items, proposals = await _both(web, session, person, project, query)
-    return web.templates.page("memory/_list.html", items=items, proposals=proposals, query=query, undo=undo)
+    return web.templates.page(
+        "memory/_list.html", items=items, proposals=proposals, query=query, undo=undo, added=added
+    )
 
 
 async def _both(
