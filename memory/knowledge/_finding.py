@@ -22,7 +22,7 @@ from memory.knowledge.embedding.base import Vector
 from memory.knowledge.halfvec import as_text
 
 LARGE = 10_000  # vectors of a project: from here on they are flagged for the approximate index; one by one takes 10 ms
-STAGES = (60, 500, 4_000)  # candidates by words and by meaning; more only when too few of them may be shown
+STAGES = (40, 400, 4_000)  # candidates by words and by meaning; more only when too few of them may be shown
 _K = 60  # of reciprocal rank fusion, as usual
 _SAYS_IT = 0.45  # of what a question's words say, about half: what holds less is left to its meaning (bench: answers)
 _ONCE = 0.0607927  # what ts_rank gives for a word that stands once
@@ -86,7 +86,7 @@ async def candidates(
     rows: Sequence[Any] = ()
     exact = narrowing.exact or bool(narrowing.documents)
     for most in STAGES:
-        await session.execute(_PREPARE, {"words": wanted.query, "breadth": str(min(max(most, 100), 1_000))})
+        await session.execute(_PREPARE, {"words": wanted.query, "breadth": str(min(max(most, 80), 1_000))})
         rows, near, said = await _stage(session, org, narrowing, wanted, most=most, limit=limit, exact=exact)
         if not exact and near < most:  # there are no more of them, or the index has lost its patience: who knows
             exact = True
