@@ -65,8 +65,8 @@ class MiniLM:
         return tuple(vector for vector in vectors if vector is not None)
 
     def close(self) -> None:
-        """Ends the thread; what is being embedded is finished first."""
-        self._thread.shutdown()
+        """Ends the thread once the batch in hand is done, without waiting for it; what is queued is not begun."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _embed(self, texts: Sequence[str]) -> list[Vector]:
         self._loaded = loaded = self._loaded or self._load()
