@@ -69,10 +69,12 @@ class MiniLM:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _embed(self, texts: Sequence[str]) -> list[Vector]:
-        self._loaded = loaded = self._loaded or self._load()
         failed = False
         try:
-            return _vectors(loaded, texts)
+            self._loaded = self._loaded or self._load()
+            return _vectors(self._loaded, texts)
+        except EmbeddingUnavailable:
+            raise
         except Exception:  # noqa: BLE001 - two native libraries, whose messages may quote the text
             failed = True
         if failed:  # raised here, so that theirs is not its context
