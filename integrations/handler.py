@@ -133,7 +133,7 @@ class IntegrationsHandler:
 
     async def revoke_connection(self, permit: Permit, action: RevokeConnection, session: WriteSession) -> Revoked:
         self._admission.admit(permit, action)
-        return await self._revoking.revoke(session, action, decision=permit.decision, task=permit.task)
+        return await self._revoking.revoke(session, action, permit=permit)
 
     async def tell_provider(self, permit: Permit, action: TellProvider) -> ProviderTold:
         self._admission.admit(permit, action)

@@ -31,6 +31,7 @@ from joule.database.engine import Database, WriteSession
 from joule.kernel.clock import Clock
 from joule.kernel.errors import Corrupt, JouleError, NotFound
 from joule.kernel.ids import DecisionId, OrgId, PersonId, TaskId, new_id
+from joule.kernel.permit import Permit
 from joule.vault.errors import Shredded
 from joule.vault.vault import Vault
 
@@ -47,8 +48,8 @@ class SyncedContent(Protocol):
         """How much there is."""
         ...
 
-    async def erase(self, session: WriteSession, org: OrgId, connection: UUID) -> Synced:
-        """Erase it for good; how much there was."""
+    async def erase(self, session: WriteSession, permit: Permit, org: OrgId, connection: UUID) -> Synced:
+        """Erase it for good, with everything made from it; how much there was."""
         ...
 
 
@@ -73,9 +74,7 @@ class Revoking:
     synced: SyncedContent
     waiting: Waiting | None = None
 
-    async def revoke(
-        self, session: WriteSession, action: RevokeConnection, *, decision: DecisionId, task: TaskId
-    ) -> Revoked:
+    async def revoke(self, session: WriteSession, action: RevokeConnection, *, permit: Permit) -> Revoked:
         """Make the connection dead. Raises `NotFound`, or `ConnectionRevoked` when it is already."""
         org, now = action.principal.org, self.clock.now()
         first = await session.get(ConnectionRow, (org, action.connection))
@@ -90,14 +89,14 @@ class Revoking:
         found = deleted = Synced()
         for each in ending:
             each.status, each.revoked_at, each.revoked_by = "revoked", now, action.principal.person
-            each.epoch, each.decision_id = each.epoch + 1, decision
+            each.epoch, each.decision_id = each.epoch + 1, permit.decision
             there = await self.synced.count(session, org, each.id)
             found = _together(found, there)
             if action.delete_synced:
-                deleted = _together(deleted, await self.synced.erase(session, org, each.id))
+                deleted = _together(deleted, await self.synced.erase(session, permit, org, each.id))
         revocation = None
         if len(ending) == len(rows) + 1:  # nobody is left who uses the consent
-            revocation = await self._end_grant(session, grant, action, decision=decision, task=task)
+            revocation = await self._end_grant(session, grant, action, decision=permit.decision, task=permit.task)
         if self.waiting is not None:
             gone = [each.id for each in ending]
             await self.waiting.disconnected(session, org, gone, by=action.principal.person)

@@ -1,7 +1,7 @@
 """Puts the connected accounts together: the one network, the broker over it, and the services that share it."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,25 +25,36 @@ from integrations.pins import Pins
 from integrations.refreshing import Refreshing
 from integrations.results import Synced
 from joule.database.engine import Database, WriteSession
+from joule.database.following import Follower
 from joule.kernel.clock import Clock
 from joule.kernel.ids import OrgId
+from joule.kernel.permit import Permit
 from joule.kernel.settings import IntegrationSettings
 from joule.vault.vault import Vault
 from memory import sourced
+from memory.knowledge import erasing as documents
 
 log = logging.getLogger("joule.integrations")
 
 
+@dataclass(frozen=True, kw_only=True)
 class KeptInMemory:
-    """What came through a connection and is kept as files and remembered items."""
+    """What came through a connection and is kept as documents, files and remembered items."""
+
+    followers: Sequence[Follower]
 
     async def count(self, session: AsyncSession, org: OrgId, connection: UUID) -> Synced:
-        found = await sourced.count(session, org, f"connection:{connection}")
-        return Synced(files=found.files, items=found.items)
+        source = f"connection:{connection}"
+        found = await sourced.count(session, org, source)
+        read = await documents.made_from(session, org, [source])
+        return Synced(files=found.files + len(read), items=found.items)
 
-    async def erase(self, session: WriteSession, org: OrgId, connection: UUID) -> Synced:
-        gone = await sourced.erase(session, org, f"connection:{connection}")
-        return Synced(files=gone.files, items=gone.items)
+    async def erase(self, session: WriteSession, permit: Permit, org: OrgId, connection: UUID) -> Synced:
+        there = await self.count(session, org, connection)
+        for follow in self.followers:
+            await follow(session, permit, org, [f"connection:{connection}"])
+        left = await self.count(session, org, connection)
+        return Synced(files=there.files - left.files, items=there.items - left.items)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +76,7 @@ class Accounts:
 
 @asynccontextmanager
 async def accounts(
-    settings: IntegrationSettings, *, database: Database, vault: Vault, clock: Clock
+    settings: IntegrationSettings, *, database: Database, vault: Vault, clock: Clock, followers: Sequence[Follower]
 ) -> AsyncIterator[Accounts]:
     """The parts, over one network that closes at the end. Raises `Misconfigured` for settings that would lose grants."""
     demo = (("127.0.0.1", settings.demo_port),) if settings.demo_port else ()
@@ -106,7 +117,7 @@ async def accounts(
                 endpoints=endpoints,
                 refreshing=refreshing,
                 broker=Broker(network=network, keeper=refreshing, clock=clock),
-                synced=KeptInMemory(),
+                synced=KeptInMemory(followers=followers),
                 connectors={each.name: each.connector for each in usable if each.connector is not None},
                 looking=Looking(
                     database=database, vault=vault, clock=clock, endpoints=endpoints, refreshing=refreshing

@@ -8,56 +8,54 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from integrations.care.handler import CareHandler
 from integrations.handler import IntegrationsHandler
 from integrations.mcp.handler import McpHandler
 from integrations.revoking import Revoking
-from integrations.upkeep import Upkeep as AccountUpkeep
 from joule._accounts import accounts
+from joule._embedding import embedding
+from joule._memories import FOLLOWERS, known_project, names_of
+from joule._upkeep import account_upkeep_of, document_upkeep_of, keep_partitions_ahead, upkeep_of
 from joule.database.age import check_schema
-from joule.database.engine import Database, WriteSession
+from joule.database.engine import Database
 from joule.database.walls import check_role, check_walls
 from joule.governance.commands import Commands
 from joule.governance.gate import Gate
 from joule.governance.policy import Policy, shipped
 from joule.identity import queries as people
 from joule.identity.addresses import Addresses
-from joule.identity.deployment import DEPLOYMENT
 from joule.identity.handler import IdentityHandler
 from joule.identity.lifetimes import Lifetimes
 from joule.identity.passwords import Passwords
 from joule.kernel.clock import Clock, SystemClock
-from joule.kernel.errors import Misconfigured, Unavailable
+from joule.kernel.errors import Misconfigured
 from joule.kernel.handler import Handler
-from joule.kernel.ids import OrgId, ProjectId
 from joule.kernel.permit import Permits
 from joule.kernel.settings import Settings
-from joule.llm.handler import LanguageModelHandler, Prices
-from joule.llm.providers.base import ChatModel
+from joule.llm.handler import LanguageModelHandler
+from joule.llm.prices import Prices
+from joule.llm.providers.base import ChatModel, EmbeddingModel
 from joule.llm.providers.quiet import silence
 from joule.llm.providers.registry import open_model
-from joule.privacy.upkeep import Upkeep
 from joule.replay.handler import ReplayHandler
-from joule.tasks.dispatch import Queue, forget_jobs
+from joule.tasks.dispatch import Queue
 from joule.tasks.handler import TasksHandler
 from joule.tasks.lacking import WaitingTasks
-from joule.tasks.lapsed import resume_lapsed
+from joule.tasks.threads import in_project, thread_of
 from joule.vault.configured import wrapper_of
 from joule.vault.vault import Vault
-from memory import queries as memories
+from memory.entries.handler import EntriesHandler
 from memory.handler import MemoryHandler
+from memory.items.handler import ItemsHandler
+from memory.knowledge.handler import KnowledgeHandler
+from memory.knowledge.reading.parse import Reader
 from traces.announcing import Announcer
 from traces.opening import Journals
 
 if TYPE_CHECKING:
     from joule.agent.tools import Tool
-
-PARTITIONS_CHECKED_EVERY = timedelta(hours=6)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +69,7 @@ class House:
     gate: Gate
     journals: Journals
     commands: Commands
+    embedding_model: str | None  # what documents are embedded with; None: they are found by words alone
 
     @property
     def reasons(self) -> Mapping[str, str]:
@@ -108,6 +107,7 @@ class House:
                 group.create_task(keep_partitions_ahead(self)),
                 group.create_task(upkeep_of(self).keep_running()),
                 group.create_task(account_upkeep_of(self).keep_running()),
+                group.create_task(document_upkeep_of(self).keep_running()),
             )
             await stop.wait()
             worker.stop()
@@ -122,13 +122,14 @@ async def open_house(
     *,
     clock: Clock | None = None,
     model: ChatModel | None = None,
+    embeddings: EmbeddingModel | None = None,
     more: Iterable[Handler] = (),
     more_policy: str = "",
 ) -> AsyncIterator[House]:
     """The house over the database the settings name. Refuses to stand on one that is open, old or unsafe.
 
-    `model` replaces the configured one; `more` and `more_policy` add rooms with their policies: for tests, benchmarks
-    and rooms of others. A room adds itself under the gate; there is no way to take anything out of it.
+    `model` and `embeddings` replace the configured ones; `more` and `more_policy` add rooms with their policies: for
+    tests, benchmarks and rooms of others. A room adds itself under the gate; there is no way to take anything out of it.
     """
     if settings.database.url is None:
         raise Misconfigured("no database is configured", advice="Start with `joule up`, or set JOULE_DATABASE_URL.")
@@ -147,7 +148,10 @@ async def open_house(
             cache_seconds=settings.vault.cache_seconds,
         )
         connected = await outside.enter_async_context(
-            accounts(settings.integrations, database=database, vault=vault, clock=now)
+            accounts(settings.integrations, database=database, vault=vault, clock=now, followers=FOLLOWERS)
+        )
+        meaning = await outside.enter_async_context(
+            embedding(settings.embedding, embeddings, perform=lambda action: commands.perform(action))
         )
         permits = Permits(clock=now)
         waiting = WaitingTasks(vault=vault, clock=now, dispatcher=Queue())
@@ -158,6 +162,34 @@ async def open_house(
                 vault=vault,
                 clock=now,
                 max_file_bytes=settings.web.max_upload_mb * 1_000_000,
+            ),
+            ItemsHandler(
+                admission=permits,
+                database=database,
+                vault=vault,
+                clock=now,
+                people=names_of(vault),
+                thread_of=thread_of,
+                in_project=in_project,
+            ),
+            KnowledgeHandler(
+                admission=permits,
+                database=database,
+                vault=vault,
+                clock=now,
+                reader=Reader(),
+                embedder=meaning.embedder,
+                max_document_bytes=settings.web.max_upload_mb * 1_000_000,
+                people=names_of(vault),
+                followers=FOLLOWERS,
+            ),
+            EntriesHandler(
+                admission=permits,
+                database=database,
+                vault=vault,
+                clock=now,
+                people=names_of(vault),
+                thread_of=thread_of,
             ),
             IdentityHandler(
                 admission=permits,
@@ -175,6 +207,8 @@ async def open_house(
                 clock=now,
                 model=model or open_model(settings.llm),
                 prices=Prices(input_micros=settings.llm.input_micros, output_micros=settings.llm.output_micros),
+                embeddings=meaning.provided,
+                embedding_prices=meaning.prices,
                 silence_seconds=settings.llm.timeout_seconds,
             ),
             TasksHandler(
@@ -182,9 +216,10 @@ async def open_house(
                 clock=now,
                 vault=vault,
                 dispatcher=Queue(),
-                known_project=_known_project,
+                known_project=known_project,
                 places=settings.task.per_organisation,
                 retention=settings.trace_retention,
+                followers=FOLLOWERS,
             ),
             ReplayHandler(
                 admission=permits, database=database, vault=vault, policy=lambda: gate.policy, settings=settings.task
@@ -229,6 +264,7 @@ async def open_house(
         gate = Gate(policy=policy, permits=permits, handlers=handlers, clock=now)
         announcer = Announcer(database)
         journals = Journals(database=database, vault=vault, clock=now, announce=announcer)
+        commands = Commands(gate=gate, journals=journals, retention=settings.trace_retention)
         async with database.unscoped() as session:  # the house may have stood empty for longer than was made ahead
             await journals.ensure_partitions(session, settings.trace_retention)
         async with announcer.running():
@@ -239,60 +275,9 @@ async def open_house(
                 vault=vault,
                 gate=gate,
                 journals=journals,
-                commands=Commands(gate=gate, journals=journals, retention=settings.trace_retention),
+                commands=commands,
+                embedding_model=None if meaning.embedder is None else meaning.embedder.model,
             )
     finally:
         await outside.aclose()
         await database.close()
-
-
-async def keep_partitions_ahead(house: House) -> None:
-    """Make the journal's partitions for the time ahead, now and every few hours, for as long as it is let.
-
-    Outlives a database that goes away: partitions are made for days ahead, so a little later is soon enough.
-    """
-    while True:
-        pause = PARTITIONS_CHECKED_EVERY
-        try:
-            async with house.database.unscoped() as session:
-                await house.journals.ensure_partitions(session, house.settings.trace_retention)
-        except Unavailable:
-            pause = timedelta(minutes=1)
-        await asyncio.sleep(pause.total_seconds())
-
-
-def upkeep_of(house: House) -> Upkeep:
-    """The daily sweep of this house."""
-    queue = Queue()
-
-    async def lapsed(session: WriteSession, org: OrgId, at: datetime) -> int:
-        return await resume_lapsed(session, org, queue, at=at)
-
-    return Upkeep(
-        database=house.database,
-        commands=house.commands,
-        clock=house.clock,
-        forget_jobs=forget_jobs,
-        resume_lapsed=lapsed,
-    )
-
-
-def account_upkeep_of(house: House) -> AccountUpkeep:
-    """What renews tokens and tells providers of disconnections in this house."""
-
-    async def organisations() -> list[OrgId]:
-        async with house.database.read(DEPLOYMENT) as session:
-            return list(await people.organisations(session))
-
-    return AccountUpkeep(
-        database=house.database,
-        clock=house.clock,
-        perform=house.commands.perform,
-        organisations=organisations,
-        every=timedelta(seconds=house.settings.integrations.upkeep_seconds),
-    )
-
-
-async def _known_project(session: AsyncSession, org: OrgId, project: ProjectId) -> bool:
-    # Whoever deletes a project waits for a conversation that is just being begun in it.
-    return await memories.is_project(session, org, project, stays=True)

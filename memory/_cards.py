@@ -6,10 +6,11 @@ spoken of on the same line, or where most of the long numbers in the file are ca
 """
 
 import re
+from collections.abc import Iterator
 
 from memory.errors import CardNumber
 
-_RUN = re.compile(r"(?<!\d)(?<!\d\.)\d(?:[ -]?\d){12,18}(?![\d])")
+_RUN = re.compile(r"\d(?:[ -]?\d){12,18}(?![\d])")
 _ISSUERS = re.compile(
     r"""4\d{12}(?:\d{3}){0,2}$                                  # Visa
       | (?:5[1-5]\d{2}|222[1-9]|22[3-9]\d|2[3-6]\d{2}|27[01]\d|2720)\d{12}$   # Mastercard
@@ -26,25 +27,40 @@ _SPOKEN = re.compile(r"\b(card|cards|visa|mastercard|amex|american express|pan|c
 
 def refuse_card_numbers(text: str) -> None:
     """Raise `CardNumber` when a short text contains one."""
-    if any(_is_card(found.group()) for found in _RUN.finditer(text)):
+    if any(_is_card(found.group()) for found in _runs(text)):
         raise CardNumber
 
 
 def refuse_cards_in_file(text: str) -> None:
     """Raise `CardNumber` when the text of a file contains some."""
-    runs = cards = 0
-    for found in _RUN.finditer(text):
+    if cards_in_file(text):
+        raise CardNumber
+
+
+def cards_in_file(text: str) -> tuple[tuple[int, int], ...]:
+    """Where the card numbers of a file stand, as (start, end): those spoken of, or all where most runs are cards."""
+    runs = 0
+    cards: list[tuple[int, int]] = []
+    certain: list[tuple[int, int]] = []
+    for found in _runs(text):
         runs += 1
         if not _is_card(found.group()):
             continue
-        cards += 1
+        cards.append(found.span())
         start = text.rfind("\n", 0, found.start()) + 1
         end = text.find("\n", found.end())
         line = text[max(start, found.start() - 200) : found.end() + 200 if end < 0 else min(end, found.end() + 200)]
         if _is_grouped(found.group()) or _SPOKEN.search(line):
-            raise CardNumber
-    if cards and cards * 2 > runs:
-        raise CardNumber
+            certain.append(found.span())
+    return tuple(cards if len(cards) * 2 > runs else certain)
+
+
+def _runs(text: str) -> Iterator[re.Match[str]]:
+    """The long numbers, but no ends of longer ones and no decimals."""
+    for found in _RUN.finditer(text):
+        before = text[max(0, found.start() - 2) : found.start()]
+        if not (before[-1:].isdigit() or (before[-1:] == "." and before[:1].isdigit())):
+            yield found
 
 
 def _is_grouped(run: str) -> bool:

@@ -1,4 +1,4 @@
-"""Removes files for good: on someone's word, and when their 30 days are over."""
+"""Removes files for good, with what was remembered from them: on someone's word, and when their 30 days are over."""
 
 from datetime import datetime
 from typing import Any, cast
@@ -9,15 +9,19 @@ from sqlmodel import col
 from joule.database.engine import WriteSession
 from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, ProjectId
+from joule.kernel.permit import Permit
 from joule.vault.keys import Keyring
 from memory import _words
 from memory._files import RESTORABLE, named
 from memory.actions import EraseFile
+from memory.following import follow
 from memory.results import FilesErased
 from memory.tables import FileVersionRow, ProjectFileRow
 
 
-async def erase(session: WriteSession, keyring: Keyring, action: EraseFile, project: ProjectId) -> FilesErased:
+async def erase(
+    session: WriteSession, keyring: Keyring, permit: Permit, action: EraseFile, project: ProjectId
+) -> FilesErased:
     """All files that have or had the name, or the one of them the action chooses. Raises `NotFound`."""
     which = named(keyring, project, _words.file_name(action.file_name))
     if action.file is not None:
@@ -26,10 +30,10 @@ async def erase(session: WriteSession, keyring: Keyring, action: EraseFile, proj
     files = list(rows)
     if not files:
         raise NotFound("file")
-    return await _erase(session, keyring.org, files)
+    return await _erase(session, permit, keyring.org, files)
 
 
-async def sweep(session: WriteSession, org: OrgId, now: datetime, *, most: int) -> FilesErased:
+async def sweep(session: WriteSession, permit: Permit, org: OrgId, now: datetime, *, most: int) -> FilesErased:
     """At most `most` files whose time to come back is over."""
     rows = await session.scalars(
         select(col(ProjectFileRow.id))
@@ -37,10 +41,11 @@ async def sweep(session: WriteSession, org: OrgId, now: datetime, *, most: int) 
         .limit(most)
         .with_for_update(skip_locked=True)
     )
-    return await _erase(session, org, list(rows))
+    return await _erase(session, permit, org, list(rows))
 
 
-async def _erase(session: WriteSession, org: OrgId, files: list[Any]) -> FilesErased:
+async def _erase(session: WriteSession, permit: Permit, org: OrgId, files: list[Any]) -> FilesErased:
+    await follow(session, permit, org, [f"file:{file}" for file in files])
     versions = await session.execute(
         delete(FileVersionRow).where(col(FileVersionRow.org_id) == org, col(FileVersionRow.file_id).in_(files))
     )

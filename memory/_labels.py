@@ -87,6 +87,16 @@ def label_of(row: LabelColumns) -> Label:
     )
 
 
+def outside(label: Label) -> frozenset[str]:
+    """The sources whose erasure takes along what was made from them."""
+    return frozenset(erasable(label.sources))
+
+
+def erasable(sources: Iterable[str]) -> list[str]:
+    """Of all sources those that labels name and people erase with everything made from them."""
+    return [each for each in sources if each.startswith(("document:", "connection:"))]
+
+
 def may_read(row: LabelColumns, person: PersonId | None) -> bool:
     """Whether the label lets this person read the value."""
     return row.readers is None or person in row.readers

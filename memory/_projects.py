@@ -16,6 +16,7 @@ from joule.vault.keys import Keyring
 from memory import _words
 from memory.actions import CreateProject, DeleteProject, RenameProject
 from memory.errors import TooMuch
+from memory.knowledge import erasing
 from memory.results import ProjectGone, ProjectMade
 from memory.tables import FileVersionRow, MemoryItemRow, ProjectFileRow, ProjectRow
 
@@ -93,9 +94,12 @@ async def erase(session: WriteSession, action: DeleteProject) -> ProjectGone:
     items = await _gone(
         session, delete(MemoryItemRow).where(col(MemoryItemRow.org_id) == org, col(MemoryItemRow.project_id) == row.id)
     )
+    documents = await erasing.of_project(session, org, ProjectId(row.id))
     await session.delete(row)
     await session.flush()
-    return ProjectGone(project=ProjectId(row.id), items=items, files=gone, versions=versions)
+    return ProjectGone(
+        project=ProjectId(row.id), items=items, files=gone, versions=versions, documents=documents.documents
+    )
 
 
 async def _locked(session: WriteSession, org: OrgId, project: UUID | None) -> ProjectRow:

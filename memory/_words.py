@@ -12,6 +12,7 @@ from memory.errors import BadName, BadText, TooMuch
 MAX_NAME_BYTES = 200
 MAX_TITLE = 200
 MAX_ITEM = 2_000
+MAX_SUBJECT = 120
 
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9]|lpt[0-9]|\.+)(\..*)?$", re.IGNORECASE)
 # Marks that make a name look like another one: text direction, zero-width space, line and paragraph separators.
@@ -65,6 +66,18 @@ def item_text(given: str) -> str:
         )
     refuse_card_numbers(text)
     return text
+
+
+def subject(given: str) -> str:
+    """What an item is about: a few words on one line, or nothing."""
+    line = " ".join(unicodedata.normalize("NFC", given).split())
+    _must_encode(line)
+    if any(unicodedata.category(sign) == "Cc" for sign in line) or _DISGUISE.search(line):
+        raise BadText("a subject cannot contain invisible characters", advice="Type it again by hand.")
+    if len(line) > MAX_SUBJECT:
+        raise TooMuch(f"a subject has at most {MAX_SUBJECT} characters", advice="Name it in a few words.")
+    refuse_card_numbers(line)
+    return line
 
 
 def file_text(given: str) -> bytes:

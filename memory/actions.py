@@ -1,4 +1,4 @@
-"""All that can be done to projects, remembered items and project files.
+"""All that can be done to projects and project files; what can be done to remembered items is passed on.
 
 Every action but `CreateProject` and `Sweep` needs its `project`. Results that carry content carry the `Label` of that
 content: what came from an upload is untrusted whoever owns it, what a person typed is theirs, and what the agent wrote
@@ -7,13 +7,28 @@ has the label of everything the agent had read (the action's own `label`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import ClassVar
 
 from joule.kernel.action import Action, Effect, content
-from joule.kernel.ids import FileId, ItemId
+from joule.kernel.ids import FileId
 from joule.kernel.label import Purpose
-from memory.kinds import ItemKind
+
+from memory.items.actions import (  # isort: skip
+    AcceptItem as AcceptItem,
+    DeclineItem as DeclineItem,
+    EditItem as EditItem,
+    ExportForTraining as ExportForTraining,
+    ExportItems as ExportItems,
+    ForgetItem as ForgetItem,
+    GiveTrainingConsent as GiveTrainingConsent,
+    ListItems as ListItems,
+    PinItem as PinItem,
+    ProposeItem as ProposeItem,
+    Recall as Recall,
+    Remember as Remember,
+    SwitchMemory as SwitchMemory,
+    WithdrawTrainingConsent as WithdrawTrainingConsent,
+)
 from memory.results import (
     FileGone,
     FileHits,
@@ -21,11 +36,8 @@ from memory.results import (
     FileSaved,
     FilesErased,
     FileText,
-    Forgotten,
     ProjectGone,
     ProjectMade,
-    Recalled,
-    Remembered,
     Swept,
     TableFacts,
 )
@@ -39,16 +51,6 @@ class OfOneFile:
 
     def relevant(self) -> Mapping[str, str]:
         return {"name": self.file_name}
-
-
-@dataclass(frozen=True, kw_only=True)
-class OfOneItem:
-    """The part of an action that says which remembered item is meant."""
-
-    item: ItemId
-
-    def relevant(self) -> Mapping[str, str]:
-        return {"item": str(self.item)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,77 +210,6 @@ class TableStatistics(OfOneFile, Action[TableFacts]):
     columns: tuple[str, ...] = ()
     numerator: str | None = None
     denominator: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Remember(Action[Remembered]):
-    """Keep a short text for later tasks of the project. The same text is kept once.
-
-    `replaces` names an item this one takes the place of; it goes when this one is forgotten.
-    """
-
-    name: ClassVar[str] = "memory.remember"
-    effect: ClassVar[Effect] = Effect.WRITE
-
-    text: str
-    kind: ItemKind = ItemKind.FACT
-    replaces: ItemId | None = None
-    expires_at: datetime | None = None
-
-    def relevant(self) -> Mapping[str, str]:
-        return {"text": self.text}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recall(Action[Recalled]):
-    """The remembered items that fit the query: pinned ones first, then the best. An empty query: the newest."""
-
-    name: ClassVar[str] = "memory.recall"
-    effect: ClassVar[Effect] = Effect.READ
-    idempotent: ClassVar[bool] = True
-
-    query: str
-    limit: int = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListItems(Action[Recalled]):
-    """All that is remembered in the project, pinned first, then newest first."""
-
-    name: ClassVar[str] = "memory.list_items"
-    effect: ClassVar[Effect] = Effect.READ
-    idempotent: ClassVar[bool] = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class EditItem(OfOneItem, Action[Remembered]):
-    """Change the text of a remembered item; what it said before is gone."""
-
-    name: ClassVar[str] = "memory.edit_item"
-    effect: ClassVar[Effect] = Effect.WRITE
-
-    text: str
-
-    def relevant(self) -> Mapping[str, str]:
-        return {"item": str(self.item), "text": self.text}
-
-
-@dataclass(frozen=True, kw_only=True)
-class PinItem(OfOneItem, Action[Remembered]):
-    """Have an item recalled first always, or no longer."""
-
-    name: ClassVar[str] = "memory.pin_item"
-    effect: ClassVar[Effect] = Effect.WRITE
-
-    pinned: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class ForgetItem(OfOneItem, Action[Forgotten]):
-    """Erase a remembered item and what it had replaced. There is no way back."""
-
-    name: ClassVar[str] = "memory.forget_item"
-    effect: ClassVar[Effect] = Effect.DELETE
 
 
 @dataclass(frozen=True, kw_only=True)

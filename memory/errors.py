@@ -8,7 +8,10 @@ Invalid
 ├── NotATable        a file whose table cannot be read
 ├── NoSuchColumn     a column the table does not have
 ├── NoUniqueMatch    the text to replace is not there exactly once
-└── CardNumber       a full payment card number, which is never stored
+├── CardNumber       a full payment card number, which is never stored
+├── SourceGone       what it was made from has been erased
+├── Declined         a person has said that it shall not be remembered
+└── MemoryOff        memory is switched off here
 """
 
 from joule.kernel.errors import Invalid
@@ -40,7 +43,7 @@ class NotText(Invalid):
     def __init__(self, what: str) -> None:
         super().__init__(
             f"this file is {what}, not text",
-            advice="Download it to look at it, or upload it again as CSV, Markdown or plain text.",
+            advice="Add it on the project's Knowledge page to have it read there, or upload it again as CSV, Markdown or text.",
         )
 
 
@@ -86,4 +89,40 @@ class CardNumber(Invalid):
         super().__init__(
             "this contains what looks like a full payment card number",
             advice="Leave the number out, or keep its last four digits only.",
+        )
+
+
+class SourceGone(Invalid):
+    """What something was made from has been erased, so nothing is kept from it any more."""
+
+    code = "memory.source_gone"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "what this was made from has been deleted",
+            advice="Add it again if it should be used; what was deleted is not brought back.",
+        )
+
+
+class Declined(Invalid):
+    """A person has declined or forgotten this text, so the agent does not bring it back."""
+
+    code = "memory.declined"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a person has said that this shall not be remembered",
+            advice="Add it on the memory page if it should be remembered after all.",
+        )
+
+
+class MemoryOff(Invalid):
+    """Memory is switched off in this project or conversation."""
+
+    code = "memory.off"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "memory is switched off here",
+            advice="Switch it on, on the project's memory page, if things should be remembered.",
         )

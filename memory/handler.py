@@ -17,8 +17,9 @@ from joule.kernel.ids import ProjectId
 from joule.kernel.permit import Admission, Permit
 from joule.vault.keys import Keyring
 from joule.vault.vault import Vault
-from memory import _erasing, _file_reading, _items, _labels, _projects, _words, actions
+from memory import _erasing, _file_reading, _labels, _projects, _words, actions, gone
 from memory._files import RESTORABLE, Shelf
+from memory.items import _ends
 from memory.results import (
     FileGone,
     FileHits,
@@ -26,11 +27,8 @@ from memory.results import (
     FileSaved,
     FilesErased,
     FileText,
-    Forgotten,
     ProjectGone,
     ProjectMade,
-    Recalled,
-    Remembered,
     Swept,
     TableFacts,
 )
@@ -39,7 +37,7 @@ SWEPT_AT_ONCE = 200
 
 
 class MemoryHandler:
-    """Projects, remembered items and project files."""
+    """Projects and project files."""
 
     def __init__(
         self, *, admission: Admission, database: Database, vault: Vault, clock: Clock, max_file_bytes: int
@@ -63,12 +61,6 @@ class MemoryHandler:
             actions.ReadFile: self.read_file,
             actions.SearchFiles: self.search_files,
             actions.TableStatistics: self.table_statistics,
-            actions.Remember: self.remember,
-            actions.Recall: self.recall,
-            actions.ListItems: self.list_items,
-            actions.EditItem: self.edit_item,
-            actions.PinItem: self.pin_item,
-            actions.ForgetItem: self.forget_item,
             actions.Sweep: self.sweep,
         }
 
@@ -131,7 +123,7 @@ class MemoryHandler:
     async def erase_file(self, permit: Permit, action: actions.EraseFile, session: WriteSession) -> FilesErased:
         self._admission.admit(permit, action)
         project, keyring = await self._opened(action, session, stays=True)
-        return await _erasing.erase(session, keyring, action, project)
+        return await _erasing.erase(session, keyring, permit, action, project)
 
     async def list_files(self, permit: Permit, action: actions.ListFiles) -> FileList:
         self._admission.admit(permit, action)
@@ -153,51 +145,11 @@ class MemoryHandler:
         async with self._reading(action) as (session, project, keyring):
             return await _file_reading.statistics(session, keyring, action, project)
 
-    async def remember(self, permit: Permit, action: actions.Remember, session: WriteSession) -> Remembered:
-        self._admission.admit(permit, action)
-        project, keyring = await self._opened(action, session, stays=True)
-        return await _items.remember(session, keyring, permit, action, project, self._clock.now())
-
-    async def recall(self, permit: Permit, action: actions.Recall) -> Recalled:
-        self._admission.admit(permit, action)
-        async with self._reading(action) as (session, project, keyring):
-            return await _items.recall(
-                session,
-                keyring,
-                project,
-                action.principal.person,
-                self._clock.now(),
-                query=action.query,
-                limit=action.limit,
-            )
-
-    async def list_items(self, permit: Permit, action: actions.ListItems) -> Recalled:
-        self._admission.admit(permit, action)
-        async with self._reading(action) as (session, project, keyring):
-            return _items.answer(
-                await _items.all_of(session, keyring, project, action.principal.person, self._clock.now())
-            )
-
-    async def edit_item(self, permit: Permit, action: actions.EditItem, session: WriteSession) -> Remembered:
-        self._admission.admit(permit, action)
-        project, keyring = await self._opened(action, session, stays=True)
-        return await _items.edit(session, keyring, permit, action, project, self._clock.now())
-
-    async def pin_item(self, permit: Permit, action: actions.PinItem, session: WriteSession) -> Remembered:
-        self._admission.admit(permit, action)
-        project, keyring = await self._opened(action, session, stays=True)
-        return await _items.pin(session, keyring, permit, action, project, self._clock.now())
-
-    async def forget_item(self, permit: Permit, action: actions.ForgetItem, session: WriteSession) -> Forgotten:
-        self._admission.admit(permit, action)
-        project = await _projects.required(session, action.principal.org, action.project, stays=True)
-        return await _items.forget(session, action, project, self._clock.now())
-
     async def sweep(self, permit: Permit, action: actions.Sweep, session: WriteSession) -> Swept:
         self._admission.admit(permit, action)
         org, now = action.principal.org, self._clock.now()
-        erased = await _erasing.sweep(session, org, now, most=SWEPT_AT_ONCE)
-        items = await _items.sweep(session, org, now, most=SWEPT_AT_ONCE)
+        erased = await _erasing.sweep(session, permit, org, now, most=SWEPT_AT_ONCE)
+        items = await _ends.sweep(session, org, now, most=SWEPT_AT_ONCE)
         return Swept(
             files=erased.files,
             versions=erased.versions,
@@ -206,6 +158,8 @@ class MemoryHandler:
         )
 
     async def _shelf(self, permit: Permit, action: Action[Any], session: WriteSession) -> Shelf:
+        """Raises `SourceGone` when what the action was made from has been erased meanwhile."""
+        await gone.must_stand(session, action.principal.org, _labels.outside(action.label))
         project, keyring = await self._opened(action, session, stays=True)
         return Shelf(
             session=session,

@@ -21,10 +21,11 @@ from joule.kernel.errors import NotFound
 from joule.kernel.ids import FileId, OrgId, PersonId, ProjectId
 from joule.kernel.label import Label
 from joule.vault.keys import Keyring
-from memory import _file_reading, _items, _labels, _projects
+from memory import _file_reading, _labels, _projects
 from memory._content import decode
 from memory._files import RESTORABLE, content_of, name_of, version_of
 from memory.errors import NotText
+from memory.items import _recalling as _items
 from memory.kinds import MediaType
 from memory.results import FileHit, RecalledItem
 from memory.tables import FileVersionRow, MemoryItemRow, ProjectFileRow, ProjectRow

@@ -2,10 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
-from joule.kernel.ids import FileId, ItemId, PersonId, ProjectId
+from joule.kernel.ids import FileId, ProjectId
 from joule.kernel.label import Label
+
+from memory.items.results import (  # isort: skip
+    Forgotten as Forgotten,
+    Recalled as Recalled,
+    RecalledItem as RecalledItem,
+    Remembered as Remembered,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +29,7 @@ class ProjectGone:
     items: int
     files: int
     versions: int
+    documents: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,49 +185,6 @@ class TableFacts:
     total_groups: int
     notes: tuple[str, ...]
     label: Label
-
-
-@dataclass(frozen=True, kw_only=True)
-class Remembered:
-    """The item as it is kept. `existing`: the same text was remembered already, so nothing was added."""
-
-    item: ItemId
-    text: str
-    kind: str
-    pinned: bool
-    label: Label
-    existing: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecalledItem:
-    """One remembered item with where it came from."""
-
-    item: ItemId
-    text: str
-    kind: str
-    pinned: bool
-    author: PersonId | None
-    via: str
-    source_task: UUID
-    created_at: datetime
-    updated_at: datetime
-    label: Label
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recalled:
-    """Items in order of fit. `label` is the join of theirs."""
-
-    items: tuple[RecalledItem, ...]
-    label: Label
-
-
-@dataclass(frozen=True, kw_only=True)
-class Forgotten:
-    """How many rows went: the item and those it had replaced."""
-
-    items: int
 
 
 @dataclass(frozen=True, kw_only=True)

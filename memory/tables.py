@@ -1,8 +1,8 @@
-"""The rows of this room. Equal to migration 0005; a test compares them.
+"""The rows of this room. Equal to migrations 0005 and 0012; a test compares them.
 
-All that people or the agent wrote is sealed under the organisation's key: `project.title`, `memory_item.text`,
-`project_file.name`, `file_version.content`. In clear stand ids, numbers, times, words from closed lists and keyed
-hashes. The label of an item or version stands in columns, because flow and erasure have to ask about it.
+All that people or the agent wrote is sealed under the organisation's key: `project.title`, `memory_item.text` and
+`.subject`, `project_file.name`, `file_version.content`. In clear stand ids, numbers, times, words from closed lists and
+keyed hashes. The label of an item or version stands in columns, because flow and erasure have to ask about it.
 """
 
 from datetime import datetime
@@ -16,6 +16,7 @@ from sqlalchemy.types import Uuid
 from sqlmodel import Field, SQLModel
 
 from joule.database.keeping import Ends, Keeping, Owner
+from memory.items.kinds import ItemState
 from memory.kinds import ItemKind, MediaType
 
 _TIME: Any = DateTime(timezone=True)
@@ -23,17 +24,18 @@ _WORDS: Any = ARRAY(Text)
 _IDS: Any = ARRAY(Uuid)
 
 
-def _one_of(column: str, *words: str) -> str:
+def one_of(column: str, *words: str) -> str:
+    """The condition that a column holds one of these words."""
     allowed = ", ".join(f"'{word}'" for word in words)
     return f"{column} IN ({allowed})"
 
 
-def _label_checks(table: str) -> tuple[CheckConstraint, ...]:
+def label_checks(table: str) -> tuple[CheckConstraint, ...]:
     """Labels hold words and ids only: no place for free text."""
     return (
-        CheckConstraint(_one_of("via", "person", "agent", "system"), name=f"{table}_via"),
-        CheckConstraint(_one_of("integrity", "trusted", "untrusted"), name=f"{table}_integrity"),
-        CheckConstraint(_one_of("training", "denied", "allowed"), name=f"{table}_training"),
+        CheckConstraint(one_of("via", "person", "agent", "system"), name=f"{table}_via"),
+        CheckConstraint(one_of("integrity", "trusted", "untrusted"), name=f"{table}_integrity"),
+        CheckConstraint(one_of("training", "denied", "allowed"), name=f"{table}_training"),
         CheckConstraint("array_to_string(categories, ' ') ~ '^[a-z_. ]*$'", name=f"{table}_categories"),
         CheckConstraint("array_to_string(purposes, ' ') ~ '^[a-z_. ]*$'", name=f"{table}_purposes"),
         CheckConstraint(
@@ -91,7 +93,7 @@ class MemoryItemRow(LabelColumns, table=True):
     """One remembered text, sealed (field `memory_item.text`, at `generation`).
 
     `text_key` is a keyed hash of the normalised text: the same text is kept once. A superseded item goes with the one
-    that took its place.
+    that took its place. `subject` is sealed like the text (field `memory_item.subject`); `subject_key` finds it again.
     """
 
     __tablename__ = "memory_item"
@@ -106,10 +108,21 @@ class MemoryItemRow(LabelColumns, table=True):
             name="memory_item_successor",
         ),
         UniqueConstraint("org_id", "project_id", "text_key", name="memory_item_said_once"),
-        CheckConstraint(_one_of("kind", *ItemKind), name="memory_item_kind"),
+        CheckConstraint(one_of("kind", *ItemKind), name="memory_item_kind"),
         CheckConstraint("superseded_by <> id", name="memory_item_not_its_own_successor"),
-        *_label_checks("memory_item"),
+        CheckConstraint(one_of("state", *ItemState), name="memory_item_state"),
+        CheckConstraint("confidence BETWEEN 0 AND 100", name="memory_item_confidence"),
+        CheckConstraint("valid_to > valid_from", name="memory_item_validity"),
+        CheckConstraint("(subject IS NULL) = (subject_key IS NULL)", name="memory_item_subject"),
+        *label_checks("memory_item"),
         Index("memory_item_ends", "org_id", "expires_at", postgresql_where=sql("expires_at IS NOT NULL")),
+        Index(
+            "memory_item_about",
+            "org_id",
+            "project_id",
+            "subject_key",
+            postgresql_where=sql("subject_key IS NOT NULL"),
+        ),
         Index("memory_item_replaced", "org_id", "superseded_by", postgresql_where=sql("superseded_by IS NOT NULL")),
         _keeping(holds="workspace.memory", ends=Ends.WITH_OWNER, eraser="memory.forget_item"),
     )
@@ -121,6 +134,13 @@ class MemoryItemRow(LabelColumns, table=True):
     text: bytes = Field(sa_type=BYTEA)
     text_key: bytes = Field(sa_type=BYTEA)
     generation: int = 0
+    state: str = Field(default=ItemState.LIVE.value, sa_type=Text)
+    subject: bytes | None = Field(default=None, sa_type=BYTEA, nullable=True)
+    subject_key: bytes | None = Field(default=None, sa_type=BYTEA, nullable=True)
+    confidence: int = 100  # percent
+    valid_from: datetime | None = Field(default=None, sa_type=_TIME, nullable=True)
+    valid_to: datetime | None = Field(default=None, sa_type=_TIME, nullable=True)
+    contradicts: UUID | None = Field(default=None, nullable=True)  # the item a proposal would take the place of
     pinned: bool = False
     expires_at: datetime | None = Field(default=None, sa_type=_TIME, nullable=True)
     superseded_by: UUID | None = Field(default=None, nullable=True)
@@ -179,8 +199,8 @@ class FileVersionRow(LabelColumns, table=True):
         ),
         CheckConstraint("version >= 1", name="file_version_number"),
         CheckConstraint("size >= 0", name="file_version_size"),
-        CheckConstraint(_one_of("media_type", *MediaType), name="file_version_media_type"),
-        *_label_checks("file_version"),
+        CheckConstraint(one_of("media_type", *MediaType), name="file_version_media_type"),
+        *label_checks("file_version"),
         _keeping(holds="workspace.file", ends=Ends.WITH_OWNER, eraser="memory.erase_file"),
     )
 

@@ -194,7 +194,7 @@ class McpHandler:
         org, decision = action.principal.org, permit.decision
         for each in await living(session, org, action.server):
             ending = RevokeConnection(principal=action.principal, connection=each.id)
-            await self._revoking.revoke(session, ending, decision=decision, task=permit.task)
+            await self._revoking.revoke(session, ending, permit=permit)
         await store.forget(session, org, action.server, now=self._clock.now(), decision=decision)
         return McpServerRemoved(server=action.server)
 

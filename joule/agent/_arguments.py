@@ -22,6 +22,12 @@ from memory.actions import (
 )
 from memory.kinds import ItemKind
 
+Subject = Annotated[
+    str,
+    Field(
+        description="What it is about: a word or two of the text itself, such as budget; a second item about it is asked about"
+    ),
+]
 FileName = Annotated[str, Field(description="The file's name in the project, such as summary.md")]
 
 
@@ -85,6 +91,7 @@ class RememberArguments(Arguments):
 
     text: Annotated[str, Field(description="One short sentence, in the person's own words where they gave them")]
     kind: Annotated[ItemKind, Field(description="fact, preference or rule")] = ItemKind.FACT
+    subject: Subject = ""
 
 
 class RecallArguments(Arguments):
@@ -113,7 +120,7 @@ class Tool:
     action: Callable[[Any, dict[str, Any]], Action[Any]]
 
 
-def _as(action: Callable[..., Action[Any]]) -> Callable[[Any, dict[str, Any]], Action[Any]]:
+def as_fields(action: Callable[..., Action[Any]]) -> Callable[[Any, dict[str, Any]], Action[Any]]:
     """The action whose fields are the tool's arguments."""
 
     def make(given: Arguments, shared: dict[str, Any]) -> Action[Any]:
@@ -128,19 +135,19 @@ TOOLS: tuple[Tool, ...] = (
         name="list_files",
         description="Lists the project's files with their type and size.",
         arguments=NoArguments,
-        action=_as(ListFiles),
+        action=as_fields(ListFiles),
     ),
     Tool(
         name="read_file",
         description="Reads lines of a text file of the project.",
         arguments=ReadFileArguments,
-        action=_as(ReadFile),
+        action=as_fields(ReadFile),
     ),
     Tool(
         name="search_files",
         description="Finds the lines of the project's text files that fit some words best.",
         arguments=QueryArguments,
-        action=_as(SearchFiles),
+        action=as_fields(SearchFiles),
     ),
     Tool(
         name="table_statistics",
@@ -149,42 +156,42 @@ TOOLS: tuple[Tool, ...] = (
             "Use it for every number about a table."
         ),
         arguments=TableArguments,
-        action=_as(TableStatistics),
+        action=as_fields(TableStatistics),
     ),
     Tool(
         name="write_file",
         description="Writes a text file: a new one, or a new version of one there is. Earlier versions are kept.",
         arguments=WriteFileArguments,
-        action=_as(WriteFile),
+        action=as_fields(WriteFile),
     ),
     Tool(
         name="edit_file",
         description="Replaces the one place where a text stands in a file.",
         arguments=EditFileArguments,
-        action=_as(EditFile),
+        action=as_fields(EditFile),
     ),
     Tool(
         name="delete_file",
         description="Takes a file away. It can be restored for 30 days.",
         arguments=FileArguments,
-        action=_as(DeleteFile),
+        action=as_fields(DeleteFile),
     ),
     Tool(
         name="remember",
         description="Keeps one short sentence for later conversations in this project.",
         arguments=RememberArguments,
-        action=_as(Remember),
+        action=as_fields(Remember),
     ),
     Tool(
         name="recall",
         description="Finds what is remembered in this project.",
         arguments=RecallArguments,
-        action=_as(Recall),
+        action=as_fields(Recall),
     ),
     Tool(
         name="forget",
         description="Erases one remembered item by its id. There is no way back.",
         arguments=ForgetArguments,
-        action=_as(ForgetItem),
+        action=as_fields(ForgetItem),
     ),
 )

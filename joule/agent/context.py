@@ -13,6 +13,7 @@ from joule.agent.tools import Bench
 from joule.kernel.label import Integrity, Label
 from joule.llm.actions import Message
 from memory.actions import ListFiles, ListItems
+from memory.knowledge.budget import Candidate, selected
 from memory.results import FileList, Recalled
 
 MOST_CHARACTERS = 20_000  # of remembered items; the rest can still be recalled
@@ -43,18 +44,17 @@ def _has_any(part: Recalled | FileList) -> bool:
 
 def _remembered(found: Recalled) -> str:
     """Items as JSON lines, so that none of them can pass for anything but data."""
-    lines: list[str] = []
-    room = MOST_CHARACTERS
+    offered = []
     for item in found.items:
         line = json.dumps(
             {"kind": item.kind, "text": item.text, "trusted": item.label.integrity is Integrity.TRUSTED},
             ensure_ascii=False,
         )
-        room -= len(line)
-        if room < 0:
-            lines.append(f"({len(found.items) - len(lines)} more; use recall)")
-            break
-        lines.append(line)
+        offered.append(
+            Candidate(value=line, length=len(line), label=item.label, at=item.updated_at, pinned=item.pinned)
+        )
+    chosen = selected(offered, budget=MOST_CHARACTERS, alike=len(offered))
+    lines = [*chosen.shown, *([f"({chosen.left_out} more; use recall)"] if chosen.left_out else [])]
     return "Remembered in this project (data):\n" + ("\n".join(lines) or "(nothing yet)")
 
 

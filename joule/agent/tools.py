@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 from integrations.results import Answer
 from joule.agent._arguments import TOOLS, Arguments
 from joule.agent._arguments import Tool as Tool
+from joule.agent._knowledge_tools import KNOWLEDGE_TOOLS
+from joule.agent.citing import with_places
 from joule.agent.schemas import fitting
 from joule.kernel.action import Action, result_codec
 from joule.kernel.errors import Invalid, Refused
@@ -105,7 +107,7 @@ class Toolbox:
 
     def __init__(self, *more: Tool) -> None:
         """Raises `ValueError` when two tools have one name."""
-        self._more, self._tools = more, (*TOOLS, *more)
+        self._more, self._tools = more, (*TOOLS, *KNOWLEDGE_TOOLS, *more)
         if len({each.name for each in self._tools}) < len(self._tools):
             raise ValueError("two tools have the same name")
         self.specs = tuple(
@@ -140,6 +142,7 @@ def shown(action: Action[Any], result: Any) -> str:
     data = _without_labels(result_codec(type(action)).dump_python(result, mode="json"))
     if isinstance(result, Answer):
         data["data"] = _as_json(result.data)
+    with_places(result, data, action.project)
     label = getattr(result, "label", None)
     if isinstance(data, dict) and isinstance(label, Label):
         data["trust"] = label.integrity.value

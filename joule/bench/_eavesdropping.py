@@ -26,7 +26,7 @@ class Heard:
 @asynccontextmanager
 async def overheard(superuser: str) -> AsyncIterator[Heard]:
     """Every signal between processes, and the statements the server shows to an operator."""
-    heard, listening = Heard(), asyncio.Event()
+    heard, listening, watching = Heard(), asyncio.Event(), asyncio.Event()
 
     async def listen() -> None:
         async with await psycopg.AsyncConnection.connect(superuser, autocommit=True) as connection:
@@ -41,11 +41,13 @@ async def overheard(superuser: str) -> AsyncIterator[Heard]:
             while True:
                 rows = await (await connection.execute("SELECT query FROM pg_stat_activity")).fetchall()
                 heard.statements |= {row[0] for row in rows if row[0]}
+                watching.set()
                 await asyncio.sleep(0.05)
 
     both = [asyncio.create_task(listen()), asyncio.create_task(watch())]
     try:
         await listening.wait()
+        await watching.wait()
         yield heard
     finally:
         await asyncio.sleep(0.2)

@@ -39,7 +39,7 @@ async def ask(org: OrgId, connection: UUID, *, callers: int, ahead: timedelta) -
     database = Database(settings.database.url.get_secret_value(), pool_size=4)
     vault = Vault(wrapper=wrapper_of(settings), clock=clock, environment=settings.environment, cache_seconds=60)
     try:
-        async with accounts(settings.integrations, database=database, vault=vault, clock=clock) as parts:
+        async with accounts(settings.integrations, database=database, vault=vault, clock=clock, followers=()) as parts:
 
             async def one() -> str:
                 try:

@@ -9,6 +9,7 @@ import logging
 import re
 import tempfile
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,9 @@ from psycopg.conninfo import make_conninfo
 from integrations.actions import FinishConnection, ReadFromProvider, SetProviderClient
 from integrations.results import Secret as AccountSecret
 from joule.assembly import open_house
-from joule.bench import _connecting, _errands
+from joule.bench import _connecting, _errands, _kept
 from joule.bench._connecting import Careless
-from joule.bench._eavesdropping import logged, overheard, trapped
+from joule.bench._eavesdropping import Heard, logged, overheard, trapped
 from joule.bench._errands import Person
 from joule.bench._ground import ground
 from joule.bench._planted import Planted
@@ -101,6 +102,7 @@ async def hunt(settings: Settings, *, server: EmbeddedServer, superuser: str) ->
                 owner = await _errands.found(house, planted, port)
                 tasks = await _errands.a_day(owner, planted)
                 used, shown = await _connecting.accounts(owner, planted, provider)
+                await _kept.fill(house, owner.principal, planted)
                 support = await _errands.supporter(house, planted, owner)
                 pages = await _support_pages(support, (*tasks, *used))
                 raised = await _raised(house.commands, owner.principal, planted)
@@ -155,7 +157,10 @@ async def controls(settings: Settings, *, server: EmbeddedServer, superuser: str
                     _, report = await asyncio.open_connection("127.0.0.1", int(trap.url.rpartition(":")[2]))
                     report.write(f"POST /runs {planted.word('a report')}\r\n\r\n".encode())
                     await report.drain()
-                    await asyncio.sleep(0.2)
+                    with suppress(TimeoutError):  # what does not come in this time is told as missed
+                        async with asyncio.timeout(10):
+                            while not (trap.reports and heard.signals and planted.found_in(_shown(heard))):  # noqa: ASYNC110
+                                await asyncio.sleep(0.05)
                     report.close()
                 findings.look(planted, "log", log.read_bytes())
                 if trap.reports:  # that one came is what is looked at: reports are packed
@@ -169,6 +174,10 @@ async def controls(settings: Settings, *, server: EmbeddedServer, superuser: str
             file.unlink(missing_ok=True)
             await connection.execute("DROP TABLE public.canary_control")
     return [what for what in planted.words if not any(each.endswith(f": {what}") for each in findings.leaks)]
+
+
+def _shown(heard: Heard) -> bytes:
+    return "\n".join(heard.statements).encode()
 
 
 async def _look_in_database(findings: Findings, planted: Planted, server: EmbeddedServer, superuser: str) -> None:

@@ -33,6 +33,7 @@ from joule.kernel.settings import Settings
 from joule.tasks.actions import StartTask
 from joule.web import admin, api, chat, support
 from memory.actions import CreateProject, Remember, UploadFile
+from memory.knowledge.actions import AddDocument, IndexDocument
 from traces import reader
 
 TARGETS = {"foreign_rows": {"max": 0.0}, "controls_missed": {"max": 0.0}}
@@ -46,6 +47,7 @@ WORDS = {
     "kind": "fact",
     "pinned": "true",
     "version": "1",
+    "data_class": "memory",
 }
 
 
@@ -128,6 +130,8 @@ async def _tenant(house: House, port: int, provider: Rotating, name: str) -> Ten
     project = (await perform(CreateProject(principal=owner, title=mark))).project
     file = await perform(UploadFile(principal=owner, project=project, file_name="note.txt", content=mark.encode()))
     item = await perform(Remember(principal=owner, project=project, text=mark))
+    document = await perform(AddDocument(principal=owner, project=project, title=mark, content=mark.encode()))
+    await perform(IndexDocument(principal=system, project=project, document=document.document))
     invited = await perform(
         InvitePerson(principal=owner, person_name=mark, email=f"member-{mark}@tenants.invalid", role=Role.MEMBER)
     )
@@ -144,6 +148,7 @@ async def _tenant(house: House, port: int, provider: Rotating, name: str) -> Ten
         "task": started.task,
         "file": file.file,
         "item": item.item,
+        "document": document.document,
         "member": invited.person,
         "session": session,
         "approval": approval,
@@ -201,8 +206,8 @@ def _requests(route: APIRoute, ours: Tenant, theirs: Tenant) -> list[tuple[str, 
                 continue
             path = route.path
             for name, owner in zip(names, owners, strict=True):
-                value = owner.ids["ended"] if ended and name == "connection" else owner.ids.get(name) or NOBODYS[name]
-                path = path.replace(f"{{{name}}}", value)
+                value = owner.ids["ended"] if ended and name == "connection" else owner.ids.get(name)
+                path = path.replace(f"{{{name}}}", value or NOBODYS.get(name) or WORDS[name])
             if queries:
                 path += "?" + "&".join(f"{name}={theirs.ids[name]}" for name in queries)
             made.append((method, path, *_body(fields, theirs)))
@@ -233,6 +238,8 @@ async def _controls(routes: Sequence[APIRoute], theirs: Tenant) -> int:
         "/projects/{project}/threads/{thread}",
         "/projects/{project}/files/{file}",
         "/projects/{project}/memory",
+        "/projects/{project}/knowledge",
+        "/projects/{project}/knowledge/{document}",
         "/api/v1/projects",
         "/admin/members",
         "/admin/integrations",

@@ -170,18 +170,55 @@ async def model(settings: Settings) -> tuple[bool, str, str]:
     choice = chosen(settings.llm)
     if choice.is_offline:
         return True, "the offline model; nothing leaves this machine", ""
-    host, _, port = open_model(settings.llm).recipient.partition(":")
-    try:
-        # Only a connection: nothing is sent, so that asking costs nothing and tells nobody anything.
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port or 443)), timeout=5)
-    except (OSError, TimeoutError):
+    host = open_model(settings.llm).recipient
+    if not await _answers(host):
         return (
             False,
             f"{choice.provider} cannot be reached",
             f"Allow connections to {host}, or set JOULE_MODEL=offline.",
         )
-    writer.close()
     return True, f"{choice.provider}:{choice.model} at {host}", ""
+
+
+async def meaning(settings: Settings) -> tuple[bool, str, str]:
+    from joule._embedding import embedding, nobody
+
+    async with embedding(settings.embedding, None, perform=nobody) as chosen:
+        if chosen.provided is not None:
+            host = chosen.provided.recipient
+            fix = f"Allow connections to {host}, or set JOULE_EMBEDDING=local."
+            found = f"{chosen.provided.provider}:{chosen.provided.model} at {host}"
+            return await _answers(host), found, fix
+        if chosen.embedder is not None:
+            await chosen.try_out()
+            return True, f"{chosen.embedder.model}; nothing leaves this machine", ""
+    by_choice = settings.embedding.name.strip() == "none"
+    fix = "Install it with: pip install 'joule-agent[embeddings]', or set JOULE_EMBEDDING=none."
+    return by_choice, "no embedding model: documents are found by words alone", fix
+
+
+async def _answers(address: str) -> bool:
+    """Whether a connection can be made: nothing is sent, so that asking costs nothing and tells nobody anything."""
+    host, _, port = address.partition(":")
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port or 443)), timeout=5)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
+async def reading(settings: Settings) -> tuple[bool, str, str]:
+    from memory.kinds import MediaType
+    from memory.knowledge.reading.errors import ReadingUnavailable
+    from memory.knowledge.reading.parse import Reader
+
+    try:
+        await Reader().read(b"One word.", media_type=MediaType.TEXT)
+    except ReadingUnavailable:
+        fix = "Run Joule on Linux (x86-64 or ARM64), where a process may install a seccomp filter for itself."
+        return False, "no process can be shut in, so no document is read", fix
+    return True, "documents are read in a process that is shut in", ""
 
 
 async def worker(settings: Settings) -> tuple[bool, str, str]:
@@ -209,5 +246,7 @@ CHECKS: Mapping[str, Check] = {
     "schema": schema,
     "walls": walls,
     "model": model,
+    "meaning": meaning,
+    "reading": reading,
     "worker": worker,
 }

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 ACTIONS = (
     "joule.identity.actions",
     "memory.actions",
+    "memory.items.actions",
+    "memory.entries.actions",
+    "memory.knowledge.actions",
     "joule.llm.actions",
     "joule.tasks.actions",
     "joule.replay.actions",

@@ -2,6 +2,7 @@
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from joule.database._cluster import APPLICATION, OWNER
 
@@ -21,3 +22,10 @@ def bootstrap(superuser_url: str, database: str) -> None:
         for closed in (database, "postgres", "template1"):
             server.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(closed)))
         server.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, sql.Identifier(APPLICATION)))
+    extend(make_conninfo(superuser_url, dbname=database))
+
+
+def extend(superuser_url: str) -> None:
+    """Gives one database what only a superuser may: pgvector."""
+    with psycopg.connect(superuser_url, autocommit=True, connect_timeout=10) as server:
+        server.execute("CREATE EXTENSION IF NOT EXISTS vector")

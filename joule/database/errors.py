@@ -48,6 +48,18 @@ class UnsafeRole(Misconfigured):
     code = "database.unsafe_role"
 
 
+class VectorsMissing(Misconfigured):
+    """The database lacks pgvector, and the owner of the schema may not add it."""
+
+    code = "database.vectors_missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the database has no pgvector extension",
+            advice="Have a superuser run CREATE EXTENSION vector; in the database (pgvector 0.8 or newer).",
+        )
+
+
 class ServerTrouble(Misconfigured):
     """The embedded server cannot be made or started here."""
 

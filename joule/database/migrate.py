@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from joule.database.address import check_address
 from joule.database.age import out_of_date
-from joule.database.errors import DatabaseAway, DatabaseBusy, UnsafeRole
+from joule.database.errors import DatabaseAway, DatabaseBusy, UnsafeRole, VectorsMissing
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x6A6F756C65  # "joule"
@@ -40,13 +40,14 @@ def upgrade(owner_url: str, *, to: str = "head") -> None:
     """Runs every version up to `to`. Waits while another migrator is at it.
 
     Raises `SchemaOutOfDate` when the database is newer than this program, `UnsafeRole` when the roles are not what they
-    must be, `DatabaseBusy` when tables stay locked.
+    must be, `VectorsMissing` without pgvector, `DatabaseBusy` when tables stay locked.
     """
     try:
         with _engine(owner_url).begin() as connection:
             _take_turn(connection)
             _refuse_roles(connection)
             _refuse_newer(MigrationContext.configure(connection).get_current_revision())
+            _have_vectors(connection)
             config = Config()
             config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
             config.attributes["connection"] = connection
@@ -89,6 +90,15 @@ def _refuse_roles(connection: Connection) -> None:
             "the role joule_app, which the schema is opened to, does not exist",
             advice="Have the operator run: CREATE ROLE joule_app LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE PASSWORD …",
         )
+
+
+def _have_vectors(connection: Connection) -> None:
+    if connection.execute(text("SELECT FROM pg_extension WHERE extname = 'vector'")).first() is not None:
+        return
+    try:
+        connection.execute(text("CREATE EXTENSION vector"))
+    except DBAPIError as problem:
+        raise VectorsMissing() from problem
 
 
 def _refuse_newer(found: str | None) -> None:

@@ -74,6 +74,7 @@ class Performance:
             decision=DecisionId(new_id()),
             task=self._journal.task,
             own_words=about["facts"]["provenance"] == Provenance.WORDS,
+            approved=approval is not None,
             progress=self._progress(call),
         )
         doing = _Doing(

@@ -18,6 +18,7 @@ class Permission(StrEnum):
     ACCOUNT = "account"  # one's own name, password and sessions
     CHAT = "chat"  # projects, threads, messages and tasks, with their content
     FILES = "files"  # files of a project, with their content
+    KNOWLEDGE = "knowledge"  # documents of a project, with their content
     MEMORY = "memory"  # what is remembered, with its content
     MEMBERS = "members"  # the organisation's people, their roles and their sessions
     SETTINGS = "settings"  # how the organisation is set up
@@ -27,7 +28,7 @@ class Permission(StrEnum):
     SUPPORT_REPLAY = "support_replay"  # re-running a task against its record: identical or not; no content
 
 
-_WORK = frozenset({Permission.CHAT, Permission.FILES, Permission.MEMORY})
+_WORK = frozenset({Permission.CHAT, Permission.FILES, Permission.KNOWLEDGE, Permission.MEMORY})
 _OFFICE = frozenset({Permission.MEMBERS, Permission.SETTINGS, Permission.INTEGRATIONS})
 _SUPPORT = frozenset({Permission.SUPPORT_TIMELINE, Permission.SUPPORT_REPLAY, Permission.CONNECTION_HEALTH})
 _ANYBODY = frozenset({Permission.SIGN_IN})

@@ -32,6 +32,7 @@ class Permit:
     task: TaskId
     issued_at: datetime
     own_words: bool = False  # every relevant argument stands in the person's own words: the gate has looked
+    approved: bool = False  # a person was shown exactly this, and agreed
     progress: Progress = field(default=_unheard, repr=False)  # text to show while it runs; journalled, then streamed
 
 
@@ -57,6 +58,7 @@ class Permits:
         decision: DecisionId,
         task: TaskId,
         own_words: bool = False,
+        approved: bool = False,
         progress: Progress = _unheard,
     ) -> Permit:
         permit = Permit(
@@ -65,6 +67,7 @@ class Permits:
             task=task,
             issued_at=self._clock.now(),
             own_words=own_words,
+            approved=approved,
             progress=progress,
         )
         self._unspent[id(permit)] = permit

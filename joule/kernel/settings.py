@@ -103,6 +103,29 @@ class ModelSettings(BaseSettings):
     ] = 0
 
 
+class EmbeddingSettings(BaseSettings):
+    """The model that compares meanings in the knowledge base."""
+
+    model_config = _section("JOULE_EMBEDDING_")
+
+    name: Annotated[
+        str,
+        Field(
+            validation_alias="JOULE_EMBEDDING",
+            description="`local`: the model that comes along; `none`: search by words alone; `openai:MODEL`: a provider's.",
+        ),
+    ] = "local"
+    api_key: Annotated[SecretStr | None, Field(description="The provider's key; empty: OPENAI_API_KEY.")] = None
+    base_url: Annotated[
+        str | None,
+        Field(description="Base URL of a server that speaks the OpenAI wire format; https unless on loopback."),
+    ] = None
+    timeout_seconds: Annotated[int, Field(ge=1, le=300, description="Longest time the provider may take.")] = 30
+    input_micros: Annotated[
+        int, Field(ge=0, description="Price of a million tokens, in millionths of the billing currency.")
+    ] = 0
+
+
 class TaskSettings(BaseSettings):
     """What one task may use, and how workers share the work."""
 
@@ -220,6 +243,7 @@ class Settings(BaseSettings):
     database: Annotated[DatabaseSettings, Field(default_factory=DatabaseSettings)]
     vault: Annotated[VaultSettings, Field(default_factory=VaultSettings)]
     llm: Annotated[ModelSettings, Field(default_factory=ModelSettings)]
+    embedding: Annotated[EmbeddingSettings, Field(default_factory=EmbeddingSettings)]
     task: Annotated[TaskSettings, Field(default_factory=TaskSettings)]
     web: Annotated[WebSettings, Field(default_factory=WebSettings)]
     integrations: Annotated[IntegrationSettings, Field(default_factory=IntegrationSettings)]

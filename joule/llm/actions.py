@@ -7,13 +7,16 @@ argument, so that no text can choose who receives the conversation.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import PlainSerializer
 
 from joule.kernel.action import Action, Effect, content
 from joule.kernel.errors import Invalid
 from joule.kernel.label import Label
 
 MessageRole = Literal["system", "user", "assistant", "tool"]
+EmbeddingAim = Literal["passage", "query"]
 FinishReason = Literal["stop", "tool_calls", "length", "filtered"]
 
 
@@ -120,3 +123,31 @@ class Generate(Action[Generation]):
         """A tool that is not ours would be run by the provider, where no gate stands."""
         if not all(isinstance(each, ToolSpec) for each in self.tools):
             raise Invalid("a tool was offered that is none of ours", advice="Offer tools as `ToolSpec` only.")
+
+
+# A vector gives away what its text is about, and has to go when its text goes: the journal is told that there was one.
+Vectors = Annotated[tuple[tuple[float, ...], ...], PlainSerializer(lambda _: ())]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedded:
+    """One vector of length 1 for each text, in order. In the journal, and so on replay, there are none."""
+
+    vectors: Vectors
+    model: str
+    provider: str
+    input_tokens: int = 0
+    spend_micros: int = 0
+    label: Label = field(default_factory=Label)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embed(Action[Embedded]):
+    """Ask the configured provider to turn texts into vectors. The texts leave for the provider, as a conversation does."""
+
+    name: ClassVar[str] = "llm.embed"
+    effect: ClassVar[Effect] = Effect.MODEL
+    idempotent: ClassVar[bool] = True
+
+    texts: tuple[str, ...] = content()
+    aim: EmbeddingAim

@@ -6,6 +6,7 @@
     ModelRefusedKey          the provider does not accept the key
     ModelRefusedRequest      the provider accepts the key, not the request
     ContextTooLong           the conversation does not fit into the model
+    NoEmbeddings             vectors were asked for, and no provider is configured for them
     ProviderUnknown          the setting names no provider we have
     ProviderNotInstalled     the provider's package is not there
 
@@ -88,6 +89,18 @@ class ContextTooLong(Invalid):
         super().__init__(
             f"the conversation is longer than {model} of {provider} can read",
             advice="Start a new thread, or ask about fewer or smaller files at a time.",
+        )
+
+
+class NoEmbeddings(Misconfigured):
+    """No provider is configured to turn texts into vectors."""
+
+    code = "llm.no_embeddings"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no provider is configured for embeddings",
+            advice="Set JOULE_EMBEDDING to `openai:MODEL`, or leave it at `local`; see docs/models.md.",
         )
 
 

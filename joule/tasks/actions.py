@@ -119,15 +119,19 @@ class RenameThread(Action[ThreadRenamed]):
 
 @dataclass(frozen=True, kw_only=True)
 class ThreadGone:
-    """How many tasks went with the thread, each with its key."""
+    """How many tasks went with the thread, each with its key, and how much that was made from its messages."""
 
     thread: ThreadId
     tasks: int
+    followed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeleteThread(Action[ThreadGone]):
-    """Delete a thread for good: its rows go, its tasks' keys are shredded, its queued and running work ends."""
+    """Delete a thread for good: its rows go, its tasks' keys are shredded, its queued and running work ends.
+
+    What other rooms made from its messages goes in the same transaction.
+    """
 
     name: ClassVar[str] = "tasks.delete_thread"
     effect: ClassVar[Effect] = Effect.DELETE
@@ -137,11 +141,12 @@ class DeleteThread(Action[ThreadGone]):
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectForgotten:
-    """How many threads and tasks of the project went, each task with its key."""
+    """How many threads and tasks of the project went, each task with its key, and how much that was made from them."""
 
     project: ProjectId
     threads: int
     tasks: int
+    followed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,12 +3,13 @@
 A task, its data key, its sealed words and its job are made in one transaction: all of them exist, or none.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from joule.database.engine import WriteSession
+from joule.database.following import Follower
 from joule.governance import approvals
 from joule.kernel.action import Action
 from joule.kernel.clock import Clock
@@ -60,10 +61,12 @@ class TasksHandler:
         known_project: KnownProject,
         places: int,
         retention: str,
+        followers: Sequence[Follower],
     ) -> None:
         """`places`: tasks of one organisation that may run at once. `retention`: the class of their traces."""
         self._admission, self._clock, self._vault, self._dispatcher = admission, clock, vault, dispatcher
         self._known_project, self._places, self._retention = known_project, places, retention
+        self._followers = followers
 
     def methods(self) -> Mapping[type[Action[Any]], Method]:
         return {
@@ -172,9 +175,9 @@ class TasksHandler:
         await _places.lock(session, org)
         row = await _store.thread(session, org, action.thread)
         _must_be_theirs(action.principal, row.author)
-        tasks = await self._erase(session, org, action.thread)
+        tasks, followed = await self._erase(permit, session, org, action.thread)
         await _places.share_out(session, org, self._dispatcher, limit=self._places)
-        return ThreadGone(thread=action.thread, tasks=tasks)
+        return ThreadGone(thread=action.thread, tasks=tasks, followed=followed)
 
     async def forget_project(self, permit: Permit, action: ForgetProject, session: WriteSession) -> ProjectForgotten:
         """A project without threads, or that is gone already, is no error: what is left of it goes."""
@@ -182,12 +185,16 @@ class TasksHandler:
         org = action.principal.org
         await _places.lock(session, org)
         threads = await _store.threads_of(session, org, action.project)
-        tasks = sum([await self._erase(session, org, thread) for thread in threads])
+        erased = [await self._erase(permit, session, org, thread) for thread in threads]
         await _places.share_out(session, org, self._dispatcher, limit=self._places)
-        return ProjectForgotten(project=action.project, threads=len(threads), tasks=tasks)
+        tasks, followed = (sum(counts) for counts in zip(*erased, strict=True)) if erased else (0, 0)
+        return ProjectForgotten(project=action.project, threads=len(threads), tasks=tasks, followed=followed)
 
-    async def _erase(self, session: WriteSession, org: OrgId, thread: ThreadId) -> int:
-        """Take a thread's rows, its queued work and the keys of its tasks; returns how many tasks that were."""
+    async def _erase(self, permit: Permit, session: WriteSession, org: OrgId, thread: ThreadId) -> tuple[int, int]:
+        """Take a thread's rows, its queued work, the keys of its tasks and what was made from its messages.
+
+        Returns how many tasks that were, and how much that was made from them.
+        """
         tasks = await _store.tasks_of(session, org, thread)
         await self._dispatcher.withdraw(session, tasks)
         await approvals.forget(session, org, tasks)
@@ -195,7 +202,9 @@ class TasksHandler:
             await self._vault.shred(session, org, _store.subject_of(task))
             await _store.tell_workers(session, task)
         await _store.delete_thread(session, org, thread)
-        return len(tasks)
+        sources = [f"thread:{thread}", *(f"message:{task}" for task in tasks)]
+        counts = [await follow(session, permit, org, sources) for follow in self._followers]
+        return len(tasks), sum(sum(each.values()) for each in counts)
 
     async def _open_thread(
         self, permit: Permit, action: StartTask, session: WriteSession, author: PersonId, request: str

@@ -21,6 +21,7 @@ CLOSING = 1000  # first part number of events that no row stands for
 _FILES = {f"memory.{verb}_file": verb for verb in ("upload", "write", "edit", "delete", "restore", "erase")}
 _MEMORIES = {
     "memory.remember": "remembered",
+    "memory.propose_item": "proposed",
     "memory.edit_item": "edited",
     "memory.pin_item": "pinned",
     "memory.forget_item": "forgotten",

@@ -14,6 +14,10 @@ TOOLS: dict[str, tuple[str, str]] = {  # tool or action → icon, what it does i
     "remember": ("mind", "Remember"),
     "recall": ("mind", "Look in memory for"),
     "forget": ("trash", "Forget"),
+    "propose_memory": ("mind", "Propose to remember"),
+    "search_knowledge": ("book", "Search the knowledge base for"),
+    "read_document": ("book", "Read the document"),
+    "list_documents": ("book", "List the documents"),
 }
 
 FACTS: dict[str, str] = {  # facts of a decision → words; a fact not listed is shown under its own name

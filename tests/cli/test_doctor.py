@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from joule.cli import _checks
 from joule.cli._checks import Finding, findings
-from joule.kernel.settings import Settings
+from joule.kernel.settings import EmbeddingSettings, Settings
 from joule.vault.local_key_file import LocalKeyFile
 
 
@@ -126,3 +126,12 @@ async def test_a_home_folder_others_can_write_to_is_found(installation: Settings
 
     assert (await finding(installation, "home")).fix == f"Run `chmod go-w {installation.home}`."
     assert os.path.exists(installation.home)
+
+
+async def test_the_model_for_meanings_is_tried_out_and_none_is_a_choice(installation: Settings) -> None:
+    def named(name: str) -> Settings:
+        return installation.model_copy(update={"embedding": EmbeddingSettings(name=name)})
+
+    assert "all-minilm" in (await finding(named("local"), "meaning")).found
+    assert (await finding(named("none"), "meaning")).ok
+    assert "JOULE_EMBEDDING" in (await finding(named("elsewhere:m"), "meaning")).fix

@@ -14,7 +14,7 @@ from sqlalchemy import CheckConstraint, create_engine
 
 from joule.database import age, migrate
 from joule.database.engine import Database
-from joule.database.errors import DatabaseAway, DatabaseBusy, SchemaOutOfDate, UnsafeRole
+from joule.database.errors import DatabaseAway, DatabaseBusy, SchemaOutOfDate, UnsafeRole, VectorsMissing
 from joule.database.server import ServerAddress
 from tests.database.conftest import as_role
 from tests.support.postgres import TestServer
@@ -160,6 +160,20 @@ def test_without_the_applications_role_nothing_is_migrated(test_server: TestServ
         finally:
             as_role(test_server.superuser_url(), "ALTER ROLE mislaid RENAME TO joule_app")
 
+        migrate.upgrade(empty.owner_url)
+
+
+def test_a_database_without_vectors_says_who_can_add_them(test_server: TestServer) -> None:
+    with test_server.clone(migrated=False) as empty:
+        superuser = make_conninfo(empty.owner_url, user="postgres")
+        as_role(superuser, "DROP EXTENSION vector")
+
+        with pytest.raises(VectorsMissing) as refused:
+            migrate.upgrade(empty.owner_url)
+
+        assert "CREATE EXTENSION vector" in refused.value.advice()
+        assert migrate.current(empty.owner_url) is None
+        as_role(superuser, "CREATE EXTENSION vector")
         migrate.upgrade(empty.owner_url)
 
 

@@ -23,6 +23,12 @@ def inside(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 def test_every_file_of_the_five_packages_travels_along(inside: set[str]) -> None:
     assert {shown(path) for path in committed(*PACKAGES)} - inside == set()
     assert "joule/cli/sample/campaigns.csv" in inside
+    assert "joule/bench/sample/answers.yaml" in inside
+
+
+def test_the_tokenizer_travels_with_its_licence(inside: set[str]) -> None:
+    folder = "memory/knowledge/embedding/minilm_tokenizer"
+    assert {f"{folder}/{name}" for name in ("tokenizer.json", "LICENSE", "NOTICE")} <= inside
 
 
 def test_tests_and_tools_stay_at_home(inside: set[str]) -> None:

@@ -11,6 +11,7 @@ MATRIX = {
     Permission.ACCOUNT: "yes yes yes yes no no",
     Permission.CHAT: "yes yes yes no no no",
     Permission.FILES: "yes yes yes no no no",
+    Permission.KNOWLEDGE: "yes yes yes no no no",
     Permission.MEMORY: "yes yes yes no no no",
     Permission.MEMBERS: "yes yes no no no yes",
     Permission.SETTINGS: "yes yes no no no no",
@@ -34,7 +35,7 @@ def test_the_table_says_what_was_agreed(role: Role, permission: Permission) -> N
 
 
 def test_support_reads_no_content() -> None:
-    content = {Permission.CHAT, Permission.FILES, Permission.MEMORY}
+    content = {Permission.CHAT, Permission.FILES, Permission.KNOWLEDGE, Permission.MEMORY}
 
     assert not any(allowed(role, each) for role in (Role.SUPPORT, Role.SYSTEM, Role.ANONYMOUS) for each in content)
 

@@ -18,6 +18,7 @@ from integrations.revoking import Revoking
 from integrations.tables import ConnectionRow, OAuthGrantRow, RevocationRow
 from joule.database.engine import Database
 from joule.kernel.ids import DecisionId, OrgId, PersonId, TaskId, new_id
+from joule.kernel.permit import Permits
 from joule.kernel.principal import Principal, Role, Via
 from joule.vault.vault import Vault
 from tests.support.clock import StoppedClock
@@ -50,7 +51,8 @@ async def revoke(here: Ground, at: Connected, *, whole_grant: bool = False) -> N
     owner = Principal(org=at.org, person=PersonId(new_id()), role=Role.OWNER, via=Via.PERSON)
     action = RevokeConnection(principal=owner, connection=at.connection, whole_grant=whole_grant)
     async with here.database.write(at.org) as session:
-        await revoking.revoke(session, action, decision=DECISION, task=TaskId(new_id()))
+        permit = Permits(clock=here.clock).issue(action, decision=DECISION, task=TaskId(new_id()))
+        await revoking.revoke(session, action, permit=permit)
 
 
 class Held:

@@ -13,12 +13,13 @@ from integrations.errors import ConnectionRevoked
 from integrations.receipts import Receipt
 from integrations.revoking import MOST_ATTEMPTS
 from integrations.upkeep import Kept
-from joule.assembly import account_upkeep_of
+from joule._upkeep import account_upkeep_of
 from joule.kernel.errors import NotFound, Refused
 from joule.kernel.principal import Role
 from joule.vault.errors import Shredded
-from memory.actions import Recall, Remember
-from memory.kinds import ItemKind
+from memory.items.actions import Recall, Remember
+from memory.items.kinds import SourceKind
+from memory.items.results import SourceSpan
 from tests.support.accounts import Office
 from tests.support.clock import StoppedClock
 
@@ -166,12 +167,8 @@ async def test_only_owners_and_admins_disconnect(here: Office):
 async def test_what_was_kept_from_the_account_stays_or_goes_as_chosen(here: Office, delete: bool):
     made = await here.connect(*READING)
     project = here.home.project
-    await here.do(Remember(principal=here.owner, project=project, text="Typed by hand", kind=ItemKind.FACT))
-    async with here.home.house.database.write(here.home.org) as session:
-        await session.execute(
-            text("UPDATE memory_item SET sources = sources || ARRAY[:source]"),
-            {"source": f"connection:{made.connection}"},
-        )
+    read = SourceSpan(kind=SourceKind.CONNECTION, source=made.connection)
+    await here.do(Remember(principal=here.owner, project=project, text="Typed from the account", sources=(read,)))
 
     gone = await here.do(RevokeConnection(principal=here.owner, connection=made.connection, delete_synced=delete))
 

@@ -13,7 +13,8 @@ from joule.kernel.permit import Permits
 from joule.kernel.principal import Principal, Role, Via
 from joule.kernel.settings import ModelSettings
 from joule.llm.actions import Generate, Generation, Message, ToolSpec
-from joule.llm.handler import LanguageModelHandler, Prices
+from joule.llm.handler import LanguageModelHandler
+from joule.llm.prices import Prices
 from joule.llm.providers.base import ChatModel
 from joule.llm.providers.registry import open_model
 from joule.vault.vault import Vault

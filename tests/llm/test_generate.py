@@ -12,7 +12,8 @@ from joule.kernel.ids import OrgId, TaskId, new_id
 from joule.kernel.permit import Permits
 from joule.llm.actions import Message
 from joule.llm.errors import ModelRefusedKey, ModelUnavailable, StreamTruncated
-from joule.llm.handler import LanguageModelHandler, Prices
+from joule.llm.handler import LanguageModelHandler
+from joule.llm.prices import Prices
 from joule.llm.providers.base import ChatModel
 from joule.llm.providers.offline.model import OfflineModel
 from joule.llm.queries import recipients, usage_of_organisation, usage_of_task

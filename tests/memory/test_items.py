@@ -9,7 +9,7 @@ from joule.kernel.ids import PersonId, new_id
 from joule.kernel.label import Integrity, Label, Training
 from joule.kernel.principal import Via
 from memory import queries
-from memory.actions import EditItem, ForgetItem, ListItems, PinItem, Recall
+from memory.actions import EditItem, ForgetItem, ListItems, PinItem, Recall, Remember
 from memory.errors import CardNumber, TooMuch
 from memory.kinds import ItemKind
 from tests.memory.conftest import Room
@@ -65,11 +65,13 @@ async def test_the_same_text_is_kept_once_whatever_its_case_and_spacing(room: Ro
 
 async def test_an_item_carries_who_said_it_by_whose_hand_and_from_what(room: Room) -> None:
     await room.remember("typed by hand", kind=ItemKind.RULE)
-    await room.remember(
-        "learnt by the agent",
+    learning = Remember(
+        text="learnt by the agent",
+        project=room.project,
         principal=room.principal(Via.AGENT),
         label=room.typed.join(Label(sources=frozenset({"file:0199"}))),
     )
+    await room.do(learning, approved=True)
 
     items = {
         one.text: one

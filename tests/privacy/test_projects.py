@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from joule.assembly import _known_project
+from joule._memories import known_project
 from joule.kernel.errors import NotFound, Refused
 from joule.kernel.ids import TaskId
 from joule.kernel.principal import Principal, Role, Via
@@ -100,7 +100,7 @@ async def test_a_deletion_that_was_broken_off_is_finished_by_asking_again(settin
 async def test_a_conversation_being_begun_makes_the_deletion_wait(settings: Settings) -> None:
     async with home(settings) as here:
         async with here.house.database.write(here.org) as session:
-            assert await _known_project(session, here.org, here.project)  # as the start of a conversation asks
+            assert await known_project(session, here.org, here.project)  # as the start of a conversation asks
             deleting = asyncio.create_task(_delete(here))
             await asyncio.sleep(0.5)
             assert not deleting.done()

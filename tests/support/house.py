@@ -17,7 +17,7 @@ from joule.kernel.ids import OrgId, ProjectId, TaskId, ThreadId, new_id
 from joule.kernel.label import typed_by
 from joule.kernel.principal import Principal, Role, Via
 from joule.kernel.settings import Settings
-from joule.llm.providers.base import ChatModel
+from joule.llm.providers.base import ChatModel, EmbeddingModel
 from joule.vault.local_key_file import LocalKeyFile
 from memory.actions import CreateProject, UploadFile
 from traces import reader
@@ -85,6 +85,7 @@ async def home(
     settings: Settings,
     *,
     model: ChatModel | None = None,
+    embeddings: EmbeddingModel | None = None,
     clock: Clock | None = None,
     more: Iterable[Handler] = (),
     more_policy: str = "",
@@ -92,7 +93,9 @@ async def home(
     """A house, its owner and an empty project."""
     if settings.vault.kms_key is None and not settings.key_file.exists():
         LocalKeyFile.create(settings.key_file)
-    async with open_house(settings, clock=clock, model=model, more=more, more_policy=more_policy) as house:
+    async with open_house(
+        settings, clock=clock, model=model, embeddings=embeddings, more=more, more_policy=more_policy
+    ) as house:
         org = OrgId(new_id())
         system = Principal(org=org, person=None, role=Role.SYSTEM, via=Via.SYSTEM)
         made = await house.commands.perform(

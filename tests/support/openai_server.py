@@ -103,6 +103,26 @@ class Fails:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Embeds:
+    """Vectors for what was asked, in the order of `places`, each with its place."""
+
+    vectors: Sequence[Sequence[float]]
+    places: Sequence[int] | None = None
+    tokens: int = 5
+
+    async def send(self, writer: asyncio.StreamWriter) -> None:
+        places = range(len(self.vectors)) if self.places is None else self.places
+        made = [
+            {"object": "embedding", "index": at, "embedding": list(vector)}
+            for at, vector in zip(places, self.vectors, strict=True)
+        ]
+        usage = {"prompt_tokens": self.tokens, "total_tokens": self.tokens}
+        body = json.dumps({"object": "list", "data": made, "model": "test-model", "usage": usage}).encode()
+        await _head(writer, 200, {"content-type": "application/json", "content-length": str(len(body))})
+        await _raw(writer, body)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hangs:
     """Takes the request and says nothing more; with `pieces`, falls silent in the middle of an answer."""
 

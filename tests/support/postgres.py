@@ -14,6 +14,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from joule.database import migrate
+from joule.database._bootstrap import extend
 from joule.database.server import EmbeddedServer, ServerAddress
 
 _PREFIX = "joule-tests-"
@@ -51,6 +52,8 @@ class TestServer:
         """A database of its own, gone afterwards whoever is still connected."""
         name = f"test_{next(_numbers)}"
         self._run("CREATE DATABASE {} OWNER joule_owner TEMPLATE {}", name, self.template if migrated else "template0")
+        if not migrated:
+            extend(self.superuser_url(name))  # as the operator does
         try:
             yield self.address(name)
         finally:

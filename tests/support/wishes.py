@@ -4,7 +4,7 @@ from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from enum import Enum
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -32,6 +32,8 @@ def _value(hint: Any) -> Any:
         return None if type(None) in get_args(hint) else _value(get_args(hint)[0])
     if origin is tuple or hint is tuple:
         return ()
+    if origin is Literal:
+        return get_args(hint)[0]
     if issubclass(hint, Enum):
         return next(iter(hint))
     plain = {str: "words", bytes: b"bytes", int: 1, bool: True, datetime: datetime.now(UTC)}

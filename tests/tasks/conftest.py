@@ -129,6 +129,7 @@ def desk_of(database: Database, vault: Vault, task_settings: TaskSettings) -> Ca
         known_project=only_the_known_project,
         places=task_settings.per_organisation,
         retention="90d",
+        followers=(),
     )
 
     def make(org: OrgId, person: PersonId, role: Role = Role.MEMBER) -> Desk:

@@ -4,11 +4,11 @@ A model keeps no state between calls, tries nothing twice by itself and raises o
 text holds neither the conversation nor a key.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from joule.llm.actions import FinishReason, Message, ToolSpec
+from joule.llm.actions import EmbeddingAim, FinishReason, Message, ToolSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,4 +60,31 @@ class ChatModel(Protocol):
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[Piece, None]:
         """The answer to `request`, as it comes. Closing the iterator ends the call."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class VectorBatch:
+    """One vector for each text, in order, as the provider gave it."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    input_tokens: int = 0
+
+
+class EmbeddingModel(Protocol):
+    """One model of one provider that turns texts into vectors."""
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def recipient(self) -> str:
+        """The one host that is sent the texts."""
+        ...
+
+    async def embed(self, texts: Sequence[str], *, aim: EmbeddingAim) -> VectorBatch:
+        """Raises only errors of `joule.llm.errors`."""
         ...

@@ -1,5 +1,5 @@
 """The JSON API under `/api/v1`: what the pages can do, for programs. Errors are `{"error": {code, message, advice}}`."""
 
-from joule.web.api import files, memory, projects, tasks
+from joule.web.api import files, knowledge, memory, projects, tasks
 
-routers = (projects.router, tasks.router, files.router, memory.router)
+routers = (projects.router, tasks.router, files.router, knowledge.router, memory.router)

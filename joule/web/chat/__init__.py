@@ -1,6 +1,17 @@
 """The app people chat in: signing in, projects, conversations, files, memory, their own account."""
 
-from joule.web.chat import account, conversation, files, memory, permitting, projects, sending, signin, streaming
+from joule.web.chat import (
+    account,
+    conversation,
+    files,
+    knowledge,
+    memory,
+    permitting,
+    projects,
+    sending,
+    signin,
+    streaming,
+)
 
 routers = (
     signin.router,
@@ -11,5 +22,6 @@ routers = (
     permitting.router,
     streaming.router,
     files.router,
+    *knowledge.routers,
     memory.router,
 )

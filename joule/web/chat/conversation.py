@@ -19,6 +19,7 @@ from joule.web.chat.turns import turn_of
 from joule.web.chat.views import Turn
 from joule.web.context import Web
 from joule.web.shell import shell_of
+from memory.items import queries as items
 
 router = APIRouter()
 
@@ -61,6 +62,8 @@ class Conversation:
     title: str
     turns: tuple[Turn, ...]
     composer: Composer
+    thread: UUID
+    memory_on: bool  # in this chat; it may still be off in the whole project
 
 
 @router.get("/projects/{project}")
@@ -96,11 +99,14 @@ async def conversation(
         turns = await _turns(web, session, person, found, fresh)
         # After the turns: what their events say has changed is in these lists already.
         panel = await panel_of(web, session, person, project)
+        off = await items.switched_off(session, person.org, [thread])
     href = f"/projects/{project}/threads/{thread}"
     page = Conversation(
         href=href,
         title=found.line.title,
         turns=turns,
+        thread=thread,
+        memory_on=thread not in off,
         composer=Composer(
             action=f"{href}/messages",
             target="#turns",

@@ -1,8 +1,8 @@
-"""What is remembered in a project, with where each item comes from; people add, change, pin and forget."""
+"""What is remembered in a project, with where each item comes from; people add, change, pin, agree to and forget."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -12,48 +12,56 @@ from starlette.responses import Response
 from joule.database.engine import ReadSession
 from joule.identity import queries as people
 from joule.identity.queries import SignedInPerson
-from joule.kernel.errors import NotFound
-from joule.kernel.ids import ItemId, PersonId, ProjectId, TaskId
-from joule.kernel.label import Integrity
+from joule.kernel.errors import Conflict, NotFound
+from joule.kernel.ids import ItemId, ProjectId, TaskId, ThreadId
 from joule.tasks import queries as tasks
 from joule.web.access import Here, MemoryReader
 from joule.web.chat.panel import short_items
-from joule.web.chat.preview import trust_of
+from joule.web.chat.remembering import ItemLine, line_of
 from joule.web.context import Web
 from joule.web.shell import shell_of
 from memory import queries
-from memory.actions import EditItem, ForgetItem, PinItem, Remember
+from memory.items import queries as items_queries
+from memory.items.actions import AcceptItem, DeclineItem, EditItem, ForgetItem, PinItem, Remember, SwitchMemory
+from memory.items.kinds import SourceKind
+from memory.items.results import RecalledItem
 from memory.kinds import ItemKind
-from memory.results import RecalledItem
+from memory.knowledge.queries import list_documents as documents_of
 
 router = APIRouter(prefix="/projects/{project}/memory")
 
 Text = Annotated[str, Form()]
+YesNo = Annotated[Literal["yes", "no"], Form()]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ItemLine:
-    """One remembered item."""
+class Undo:
+    """A way back from what was just done."""
 
-    id: UUID
+    said: str
     href: str
-    text: str
-    kind: str
-    who: str
-    at: datetime
-    source: str | None
-    pinned: bool
-    trust: str
-    untrusted: bool
+    fields: tuple[tuple[str, object], ...]
 
 
 @router.get("")
 async def page(web: Here, person: MemoryReader, project: UUID) -> Response:
-    """All that is remembered."""
+    """All that is remembered, and what waits for a person to agree."""
     async with web.house.database.read(person.org) as session:
         shell = await shell_of(web, session, person, project=project)
-        items = await _items(web, session, person, project)
-    return web.templates.page("memory/page.html", shell=shell, items=items, query="")
+        items, proposals = await _both(web, session, person, project)
+        off = await items_queries.switched_off(session, person.org, [project])
+    return web.templates.page(
+        "memory/page.html",
+        shell=shell,
+        items=items,
+        proposals=proposals,
+        query="",
+        undo=None,
+        added=False,
+        on=project not in off,
+        thread=None,
+        switch=f"/projects/{project}/memory/switch",
+    )
 
 
 @router.get("/list")
@@ -72,12 +80,41 @@ async def short(web: Here, person: MemoryReader, project: UUID) -> Response:
 
 @router.post("")
 async def add(
-    web: Here, person: MemoryReader, project: UUID, text: Text, kind: Annotated[ItemKind, Form()]
+    web: Here,
+    person: MemoryReader,
+    project: UUID,
+    text: Text,
+    kind: Annotated[ItemKind, Form()],
+    days: Annotated[int | None, Form(ge=1, le=3650)] = None,
 ) -> Response:
-    """Remembers something a person typed."""
-    action = Remember(principal=person.principal, project=ProjectId(project), text=text, kind=kind)
-    await web.house.commands.perform(action)
-    return await _list(web, person, project)
+    """Remembers something a person typed, for so many days or until it is forgotten."""
+    ends = None if days is None else web.house.clock.now() + timedelta(days=days)
+    await web.house.commands.perform(
+        Remember(principal=person.principal, project=ProjectId(project), text=text, kind=kind, expires_at=ends)
+    )
+    return await _list(web, person, project, added=True)
+
+
+@router.post("/switch")
+async def switch(
+    web: Here, person: MemoryReader, project: UUID, on: YesNo, thread: Annotated[UUID | None, Form()] = None
+) -> Response:
+    """Uses memory in the project, or in one chat of it, or no longer."""
+    done = await web.house.commands.perform(
+        SwitchMemory(
+            principal=person.principal,
+            project=ProjectId(project),
+            on=on == "yes",
+            thread=None if thread is None else ThreadId(thread),
+        )
+    )
+    return web.templates.page(
+        "memory/_switch.html",
+        on=done.on,
+        where="project" if thread is None else "chat",
+        thread=thread,
+        switch=f"/projects/{project}/memory/switch",
+    )
 
 
 @router.get("/{item}/view")
@@ -89,24 +126,58 @@ async def view(web: Here, person: MemoryReader, project: UUID, item: UUID) -> Re
 @router.get("/{item}/edit")
 async def form(web: Here, person: MemoryReader, project: UUID, item: UUID) -> Response:
     """One item as a form."""
-    return web.templates.page("memory/_edit.html", item=await _item(web, person, project, item))
+    found = await _item(web, person, project, item)
+    return web.templates.page("memory/_edit.html", item=found, yours=found.text, theirs="")
 
 
 @router.post("/{item}")
-async def edit(web: Here, person: MemoryReader, project: UUID, item: UUID, text: Text) -> Response:
-    """Changes the words of an item."""
-    action = EditItem(principal=person.principal, project=ProjectId(project), item=ItemId(item), text=text)
+async def edit(
+    web: Here,
+    person: MemoryReader,
+    project: UUID,
+    item: UUID,
+    text: Text,
+    expected: Annotated[int | None, Form(ge=0)] = None,
+) -> Response:
+    """Changes the words of an item. When somebody else did meanwhile, shows both and changes nothing."""
+    before = await _item(web, person, project, item)
+    action = EditItem(
+        principal=person.principal, project=ProjectId(project), item=ItemId(item), text=text, expected=expected
+    )
+    try:
+        done = await web.house.commands.perform(action)
+    except Conflict:
+        now = await _item(web, person, project, item)
+        headers = {"HX-Retarget": f"#item-{item}", "HX-Reswap": "innerHTML"}
+        return web.templates.page("memory/_edit.html", 200, headers, item=now, yours=text, theirs=now.text)
+    fields = (("text", before.text), ("expected", done.generation))
+    return await _list(web, person, project, undo=Undo(said="The item was changed.", href=before.href, fields=fields))
+
+
+@router.post("/{item}/pin")
+async def pin(web: Here, person: MemoryReader, project: UUID, item: UUID, pinned: YesNo) -> Response:
+    """Has an item recalled first always, or no longer."""
+    await web.house.commands.perform(
+        PinItem(principal=person.principal, project=ProjectId(project), item=ItemId(item), pinned=pinned == "yes")
+    )
+    return await _list(web, person, project)
+
+
+@router.post("/{item}/accept")
+async def accept(web: Here, person: MemoryReader, project: UUID, item: UUID, replace: YesNo) -> Response:
+    """Agrees to a proposal."""
+    action = AcceptItem(
+        principal=person.principal, project=ProjectId(project), item=ItemId(item), replace=replace == "yes"
+    )
     await web.house.commands.perform(action)
     return await _list(web, person, project)
 
 
-@router.post("/{item}/pin")
-async def pin(
-    web: Here, person: MemoryReader, project: UUID, item: UUID, pinned: Annotated[Literal["yes", "no"], Form()]
-) -> Response:
-    """Has an item recalled first always, or no longer."""
+@router.post("/{item}/decline")
+async def decline(web: Here, person: MemoryReader, project: UUID, item: UUID) -> Response:
+    """Erases a proposal."""
     await web.house.commands.perform(
-        PinItem(principal=person.principal, project=ProjectId(project), item=ItemId(item), pinned=pinned == "yes")
+        DeclineItem(principal=person.principal, project=ProjectId(project), item=ItemId(item))
     )
     return await _list(web, person, project)
 
@@ -119,54 +190,60 @@ async def forget(web: Here, person: MemoryReader, project: UUID, item: UUID) -> 
     return await _list(web, person, project)
 
 
-async def _list(web: Web, person: SignedInPerson, project: UUID, query: str = "") -> Response:
+async def _list(
+    web: Web, person: SignedInPerson, project: UUID, query: str = "", *, undo: Undo | None = None, added: bool = False
+) -> Response:
     async with web.house.database.read(person.org) as session:
-        items = await _items(web, session, person, project, query)
-    return web.templates.page("memory/_list.html", items=items, query=query)
+        items, proposals = await _both(web, session, person, project, query)
+    return web.templates.page(
+        "memory/_list.html", items=items, proposals=proposals, query=query, undo=undo, added=added
+    )
 
 
-async def _items(
+async def _both(
     web: Web, session: ReadSession, person: SignedInPerson, project: UUID, query: str = ""
-) -> list[ItemLine]:
+) -> tuple[list[ItemLine], list[ItemLine]]:
+    """What is remembered, or what of it fits; and, when nothing is looked for, what waits for a person to agree."""
     keyring = await web.house.vault.keyring(session, person.org)
     now, reader = web.house.clock.now(), person.person
+    live = await queries.list_items(session, keyring, ProjectId(project), reader=reader, now=now)
+    shown: Sequence[RecalledItem] = live
+    proposed: Sequence[RecalledItem] = ()
     if query.strip():
-        found = await queries.search(session, keyring, ProjectId(project), query, reader=reader, now=now)
-        items: tuple[RecalledItem, ...] = found.items
+        shown = (await queries.search(session, keyring, ProjectId(project), query, reader=reader, now=now)).items
     else:
-        items = await queries.list_items(session, keyring, ProjectId(project), reader=reader, now=now)
+        proposed = await items_queries.list_proposals(session, keyring, ProjectId(project), reader=reader, now=now)
     names = {each.person: each.name for each in await people.people(session, web.house.vault, person.org)}
-    return [_line(each, project, names, await _source(session, person, project, each)) for each in items]
+    messages = await _messages(session, person, project, [*shown, *proposed])
+    documents = await documents_of(session, keyring, ProjectId(project), reader=reader)
+    titles = {each.document: each.title for each in documents}
+    others: dict[UUID, str] = {each.item: each.text for each in live}
+
+    def lines(items: Sequence[RecalledItem]) -> list[ItemLine]:
+        return [line_of(each, project, names, messages=messages, titles=titles, others=others) for each in items]
+
+    return lines(shown), lines(proposed)
 
 
 async def _item(web: Web, person: SignedInPerson, project: UUID, item: UUID) -> ItemLine:
     async with web.house.database.read(person.org) as session:
-        for each in await _items(web, session, person, project):
-            if each.id == item:
-                return each
-    raise NotFound("remembered item")
+        items, _ = await _both(web, session, person, project)
+    found = next((each for each in items if each.id == item), None)
+    if found is None:
+        raise NotFound("remembered item")
+    return found
 
 
-async def _source(session: ReadSession, person: SignedInPerson, project: UUID, item: RecalledItem) -> str | None:
-    """The way to the message an item comes from. An item added by hand comes from none."""
-    try:
-        facts = await tasks.facts(session, person.org, TaskId(item.source_task))
-    except NotFound:
-        return None
-    return f"/projects/{project}/threads/{facts.thread}?task={facts.task}#turn-{facts.task}"
-
-
-def _line(item: RecalledItem, project: UUID, names: Mapping[PersonId, str], source: str | None) -> ItemLine:
-    name = names.get(item.author, "somebody") if item.author else "Joule"
-    return ItemLine(
-        id=item.item,
-        href=f"/projects/{project}/memory/{item.item}",
-        text=item.text,
-        kind=item.kind.capitalize(),
-        who=f"kept by Joule for {name}" if item.via == "agent" else f"added by {name}",
-        at=item.updated_at,
-        source=source,
-        pinned=item.pinned,
-        trust=trust_of(item.label),
-        untrusted=item.label.integrity is Integrity.UNTRUSTED,
-    )
+async def _messages(
+    session: ReadSession, person: SignedInPerson, project: UUID, items: Sequence[RecalledItem]
+) -> dict[UUID, str]:
+    """The ways to the messages items come from. One that was deleted has none; an item added by hand comes from none."""
+    ways: dict[UUID, str] = {}
+    wanted = {span.source for each in items for span in each.sources if span.kind is SourceKind.MESSAGE}
+    for task in wanted | {each.source_task for each in items if each.via == "agent"}:
+        try:
+            facts = await tasks.facts(session, person.org, TaskId(task))
+        except NotFound:
+            continue
+        ways[task] = f"/projects/{project}/threads/{facts.thread}?task={task}#turn-{task}"
+    return ways

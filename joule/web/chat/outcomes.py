@@ -6,11 +6,13 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+from joule.agent.citing import sources as cited
 from joule.web.chat.views import Fact, Saved
 from joule.web.rendering import byte_size
 from joule.web.wording import counted
 
 LONG = 90  # characters; longer values get a box of their own
+MOST_SOURCES = 4
 MOST = 4000  # characters of a result on a card
 
 _ARGUMENTS = {
@@ -28,6 +30,8 @@ _ARGUMENTS = {
     "item": "Item",
     "kind": "Kind",
     "limit": "At most",
+    "document": "Document",
+    "page": "Page",
 }
 _PLAIN = {"start_line": 1, "lines": 2000, "limit": 10, "kind": "fact"}  # defaults say nothing
 _SUBJECTS = ("file_name", "query", "text", "item")
@@ -75,11 +79,25 @@ def saved(action: str, result: Any, project: UUID) -> Saved | None:
     if action in {"memory.write_file", "memory.edit_file"} and "file" in result:
         title = f"{result.get('name', 'file')}, version {result.get('version', 1)}"
         return Saved(icon="file", title=title, href=f"/projects/{project}/files/{result['file']}")
-    if action == "memory.remember" and "item" in result:
+    if action in {"memory.remember", "memory.propose_item"} and "item" in result:
         text = " ".join(str(result.get("text", "")).split())
-        title = f"Remembered: {text if len(text) <= 80 else text[:77] + '…'}"
+        done = "Waits for your agreement" if result.get("state") == "proposed" else "Remembered"
+        title = f"{done}: {text if len(text) <= 80 else text[:77] + '…'}"
+        if result.get("state") == "proposed":
+            return Saved(icon="hand", title=title, href=f"/projects/{project}/memory#proposal-{result['item']}")
         return Saved(icon="mind", title=title, href=f"/projects/{project}/memory#item-{result['item']}")
     return None
+
+
+def sources(action: str, result: Any, project: UUID) -> tuple[Saved, ...]:
+    """The pages of documents that a search gave to the agent, best first: where a person can check the answer."""
+    if action != "memory.search_knowledge" or not isinstance(result, Mapping):
+        return ()
+    try:
+        found = cited(project, [each for each in result["passages"] if "hidden" not in each.get("marks", ())])
+    except (KeyError, TypeError, ValueError):  # a record of another release
+        return ()
+    return tuple(Saved(icon="book", title=title, href=href) for title, href in found[:MOST_SOURCES])
 
 
 def _value(value: Any) -> str:
@@ -135,7 +153,33 @@ def _gone(result: Mapping[str, Any]) -> tuple[str, str]:
     return f"Deleted. It can be restored until {str(result['restorable_until'])[:10]}.", ""
 
 
+def _passages(result: Mapping[str, Any]) -> tuple[str, str]:
+    found = result["passages"]
+    how = "by words and by meaning" if result.get("how") == "hybrid" else "by words only"
+    texts = [f"{each['title']}{_page(each)}\n{' '.join(str(each['text']).split())}" for each in found]
+    fit = "fits" if len(found) == 1 else "fit"
+    return f"{counted(len(found), 'passage')} {fit}, searched {how}.", "\n\n".join(texts)
+
+
+def _page(passage: Mapping[str, Any]) -> str:
+    return f", page {passage['page']}" if passage.get("page") is not None else ""
+
+
+def _document(result: Mapping[str, Any]) -> tuple[str, str]:
+    more = "; there is more below" if result.get("truncated") else ""
+    return f"Read characters {result['start']:,} to {result['end']:,} of {result['total']:,}{more}.", str(
+        result["text"]
+    )
+
+
+def _documents(result: Mapping[str, Any]) -> tuple[str, str]:
+    lines = [f"{each['title']}  {each['state']}" for each in result["documents"]]
+    return f"There {'is' if len(lines) == 1 else 'are'} {counted(len(lines), 'document')}.", "\n".join(lines)
+
+
 def _remembered(result: Mapping[str, Any]) -> tuple[str, str]:
+    if result.get("state") == "proposed":
+        return "Kept apart until a person agrees; until then it is used for nothing.", result["text"]
     return ("This was remembered already." if result.get("existing") else "Remembered for this project."), result[
         "text"
     ]
@@ -166,7 +210,11 @@ _SAY: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, str]]] = {
     "memory.write_file": _written,
     "memory.edit_file": _written,
     "memory.delete_file": _gone,
+    "memory.search_knowledge": _passages,
+    "memory.read_document": _document,
+    "memory.list_documents": _documents,
     "memory.remember": _remembered,
+    "memory.propose_item": _remembered,
     "memory.recall": _recalled,
     "memory.list_items": _recalled,
     "memory.forget_item": _forgotten,

@@ -76,6 +76,7 @@ class Gathering:
             outcome=sentence,
             result=shown,
             saved=outcomes.saved(self.action, self.result, self.project) if self.outcome == "result" else None,
+            sources=outcomes.sources(self.action, self.result, self.project) if self.outcome == "result" else (),
             approval=self._approval(),
             step_up=self._step_up(),
         )

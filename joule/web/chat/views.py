@@ -96,6 +96,7 @@ class Step:
     outcome: str
     result: str
     saved: Saved | None = None
+    sources: tuple[Saved, ...] = ()
     approval: Approval | None = None
     step_up: StepUp | None = None
 

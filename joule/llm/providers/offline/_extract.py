@@ -17,7 +17,7 @@ _RULE = re.compile(r"^[\s|:=\-_*]+$")
 
 def gist(text: str, most: int = SENTENCES) -> list[str]:
     """Up to `most` sentences in the order they stand; fewer when there are fewer."""
-    sentences = _sentences(text[:MOST_CHARS])
+    sentences = sentences_of(text[:MOST_CHARS])
     if len(sentences) <= most:
         return sentences
     weight = Counter(word for each in sentences for word in set(key_words(each)))
@@ -32,7 +32,8 @@ def title_of(text: str) -> str:
     return found[1].strip()[:120] if found else ""
 
 
-def _sentences(text: str) -> list[str]:
+def sentences_of(text: str) -> list[str]:
+    """The sentences of a text without their markup, each once, in order."""
     found: list[str] = []
     for paragraph in re.split(r"\n\s*\n|\n(?=\s*(?:[-*+•]|\d+[.)]|#{1,6}|\|)\s)", text):
         if paragraph.lstrip().startswith(("#", "```")) or _RULE.match(paragraph):

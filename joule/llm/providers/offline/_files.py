@@ -33,9 +33,10 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class NotClear:
-    """Why no file could be taken for the one meant, and what there is instead."""
+    """Why no file could be taken for the one meant, and what there is instead. `is_absent`: none comes near."""
 
     said: str
+    is_absent: bool = False
 
 
 def files_of(outcome: Outcome) -> list[File]:
@@ -60,7 +61,7 @@ def find(said: str, files: Sequence[File]) -> File | NotClear:
             return found[0]
         if found:
             return NotClear(said=f"More than one file fits “{said}”: {_named(found)}. Which one do you mean?")
-    return NotClear(said=_absent(said, files))
+    return NotClear(said=_absent(said, files), is_absent=True)
 
 
 def find_exact(said: str, files: Sequence[File]) -> File | NotClear:
@@ -72,7 +73,7 @@ def find_exact(said: str, files: Sequence[File]) -> File | NotClear:
         return found[0]
     if found:
         return NotClear(said=f"More than one file fits “{said}”: {_named(found)}. Which one do you mean?")
-    return NotClear(said=_absent(said, files))
+    return NotClear(said=_absent(said, files), is_absent=True)
 
 
 def only(files: Sequence[File], *, tables: bool) -> File | NotClear:
@@ -83,7 +84,7 @@ def only(files: Sequence[File], *, tables: bool) -> File | NotClear:
         return fits[0]
     kind = "table (CSV)" if tables else "file"
     if not fits:
-        return NotClear(said=f"There is no {kind} in this project yet. Upload one, then ask again.")
+        return NotClear(said=f"There is no {kind} in this project yet. Upload one, then ask again.", is_absent=True)
     return NotClear(said=f"Which {kind} do you mean: {_named(fits, 'or')}?")
 
 

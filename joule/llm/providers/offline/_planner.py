@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from joule.llm.actions import Message, ToolCall, ToolSpec
-from joule.llm.providers.offline import _account_work, _changing, _reading
+from joule.llm.providers.offline import _account_work, _changing, _knowledge, _reading
 from joule.llm.providers.offline._accounts import Account, accounts_of
 from joule.llm.providers.offline._desk import Desk, Pending, Turn, Want, turn_of
 from joule.llm.providers.offline._reading import Finding
@@ -16,13 +16,16 @@ from joule.llm.providers.offline._requests import parse, wants_voice
 from joule.llm.providers.offline._speech import closing, help_text, opening
 from joule.llm.providers.offline._wishes import (
     AskAccount,
+    AskKnowledge,
     DeleteFile,
     DoAtAccount,
     EditFile,
     Forget,
     Help,
     ListAccounts,
+    ListDocuments,
     ListFiles,
+    ProposeThat,
     ReadFile,
     Recall,
     Remember,
@@ -48,7 +51,7 @@ def plan(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Step:
     """The next step of the conversation. Never raises, whatever the messages say."""
     turn = turn_of(messages)
     accounts = accounts_of(messages, tools)
-    wishes = parse(turn.request, accounts)
+    wishes = _possible(parse(turn.request, accounts), tools)
     if not wishes or isinstance(wishes[0], Help):
         return Step(text=help_text(understood=bool(wishes)))
     findings: dict[int, Finding] = {}
@@ -85,12 +88,12 @@ def _fulfil(
         case SearchFiles():
             return _reading.search_files(wish, desk)
         case ReadFile():
-            return _reading.read_file(wish, desk)
+            return _or_known(_reading.read_file(wish, desk), wish.question, desk)
         case Summarise():
             own = tuple(each.text for each in wishes if isinstance(each, Remember))
             return _reading.summarise(wish, desk, in_voice=wants_voice(turn.request), own_rules=own)
         case Statistics():
-            return _reading.statistics(wish, desk)
+            return _or_known(_reading.statistics(wish, desk), wish.question, desk)
         case SaveThat():
             return _changing.save(wish, desk, before=before, last_answer=turn.last_answer)
         case WriteFile():
@@ -105,6 +108,12 @@ def _fulfil(
             return _reading.recall(wish, desk)
         case Forget():
             return _changing.forget(wish, desk)
+        case AskKnowledge():
+            return _knowledge.ask(wish, desk)
+        case ProposeThat():
+            return _knowledge.propose(desk, before=before)
+        case ListDocuments():
+            return _knowledge.list_documents(desk)
         case ListAccounts():
             return _account_work.list_accounts(accounts)
         case AskAccount():
@@ -115,16 +124,35 @@ def _fulfil(
             return Finding(text=help_text(understood=True))
 
 
+def _or_known(found: Finding, question: str, desk: Desk) -> Finding:
+    """What was found, or what the knowledge base says where no file can be meant."""
+    if not found.is_elsewhere or not desk.has(_knowledge.TOOL):
+        return found
+    known = _knowledge.ask(AskKnowledge(question=question), desk)
+    return known if known.is_good else found
+
+
+def _possible(wishes: Sequence[Wish], tools: Sequence[ToolSpec]) -> Sequence[Wish]:
+    """Without a knowledge base, a question nothing else understands is not understood."""
+    if any(each.name == _knowledge.TOOL for each in tools):
+        return wishes
+    return [each for each in wishes if not isinstance(each, AskKnowledge) or each.named]
+
+
 def _needed(place: int, wishes: Sequence[Wish]) -> set[int]:
     """The earlier wishes that have to be done before this one: what it saves, and what touches the same thing."""
     wish = wishes[place]
+    if isinstance(wish, ProposeThat):
+        return {at for at in range(place) if _makes_text(wishes[at])}
     if isinstance(wish, SaveThat):
         return {at for at in range(place) if _makes_text(wishes[at]) or _clash(wishes[at], wish)}
     return {at for at in range(place) if _clash(wishes[at], wish)}
 
 
 def _makes_text(wish: Wish) -> bool:
-    return isinstance(wish, Summarise | Statistics | ListFiles | SearchFiles | ReadFile | Recall | AskAccount)
+    return isinstance(
+        wish, Summarise | Statistics | ListFiles | SearchFiles | ReadFile | Recall | AskAccount | _KNOWING
+    )
 
 
 def _clash(earlier: Wish, later: Wish) -> bool:
@@ -138,6 +166,7 @@ def _clash(earlier: Wish, later: Wish) -> bool:
     return bool(_touched(earlier) & _touched(later))
 
 
+_KNOWING = AskKnowledge | ListDocuments
 _MEMORY = Remember | Recall | Forget
 _CHANGES = SaveThat | WriteFile | EditFile | DeleteFile
 

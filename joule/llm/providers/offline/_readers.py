@@ -9,6 +9,7 @@ from typing import Literal
 
 from joule.llm.providers.offline._account_requests import account_wish
 from joule.llm.providers.offline._accounts import Account
+from joule.llm.providers.offline._knowledge_requests import knowledge_wish
 from joule.llm.providers.offline._phrases import (
     EXT,
     FILE,
@@ -247,7 +248,8 @@ def _read(said: str) -> Wish | None:
     if asked is None:
         return None
     named = named_file(next(part for part in asked.groups() if part is not None))
-    return ReadFile(file=named) if named else None
+    question = "" if asked[1] is not None else said.strip()
+    return ReadFile(file=named, question=question) if named else None
 
 
 def _help(said: str) -> Wish | None:
@@ -257,6 +259,7 @@ def _help(said: str) -> Wish | None:
 
 _READERS: tuple[Callable[[str], Wish | None], ...] = (
     literal_text,
+    knowledge_wish,
     _remember,
     _write,
     _save,

@@ -1,6 +1,8 @@
 """Wishes that only look: files, tables and what is remembered. Each is straight-line code that asks the desk."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from joule.llm.providers.offline._answers import answer, answer_narrowed, inquiry, narrowed
 from joule.llm.providers.offline._desk import Desk, Outcome, Want
@@ -18,18 +20,23 @@ VOICE_QUERY = "brand voice tone style"
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What came of a wish: `text` for the chat, and `document` if there is something to keep."""
+    """What came of a wish: `text` for the chat, and `document` if there is something to keep.
+
+    `is_elsewhere`: no file is meant, so the question may be one for the knowledge base.
+    """
 
     text: str
     document: str = ""
     is_good: bool = True
+    is_elsewhere: bool = False
+    quotes: tuple[Mapping[str, Any], ...] = ()  # sentences of documents: text, document, start, end
     wrote: tuple[str, ...] = field(default=())
 
 
 def list_files(wish: ListFiles, desk: Desk) -> Finding:
     (found,) = desk.ask(Want(tool="list_files"))
     if not found.is_good:
-        return _failed("list the files", found)
+        return failed("list the files", found)
     files = files_of(found)
     if wish.matching:
         keys = set(key_words(wish.matching))
@@ -50,7 +57,7 @@ def list_files(wish: ListFiles, desk: Desk) -> Finding:
 def search_files(wish: SearchFiles, desk: Desk) -> Finding:
     (found,) = desk.ask(Want(tool="search_files", arguments={"query": wish.query}))
     if not found.is_good:
-        return _failed("search the files", found)
+        return failed("search the files", found)
     lines = [
         f"- `{each.get('name')}`, line {each.get('line')}: {_line(each.get('snippet'))}" for each in found.rows("hits")
     ]
@@ -65,10 +72,10 @@ def search_files(wish: SearchFiles, desk: Desk) -> Finding:
 def read_file(wish: ReadFile, desk: Desk) -> Finding:
     file = _meant(wish.file, desk)
     if isinstance(file, NotClear):
-        return Finding(text=file.said, is_good=False)
+        return Finding(text=file.said, is_good=False, is_elsewhere=file.is_absent and bool(wish.question))
     (found,) = desk.ask(_read(file))
     if not found.is_good:
-        return _failed(f"read `{file.name}`", found)
+        return failed(f"read `{file.name}`", found)
     text = found.text("text")
     if not text.strip():
         return Finding(text=f"`{file.name}` is empty.")
@@ -88,7 +95,7 @@ def summarise(wish: Summarise, desk: Desk, *, in_voice: bool, own_rules: tuple[s
         looks.append(Want(tool="recall", arguments={"query": VOICE_QUERY, "limit": 20}))
     listing, *recalled = desk.ask(*looks)
     if not listing.is_good:
-        return _failed("list the files", listing)
+        return failed("list the files", listing)
     files = files_of(listing)
     chosen = [find(each, files) for each in wish.files] or [_only_one(files)]
     meant = [each for each in chosen if isinstance(each, File)]
@@ -112,14 +119,14 @@ def summarise(wish: Summarise, desk: Desk, *, in_voice: bool, own_rules: tuple[s
 def statistics(wish: Statistics, desk: Desk) -> Finding:
     (listing,) = desk.ask(Want(tool="list_files"))
     if not listing.is_good:
-        return _failed("list the files", listing)
+        return failed("list the files", listing)
     files = files_of(listing)
     file = find(wish.file, files) if wish.file else only(files, tables=True)
     if isinstance(file, NotClear):
-        return Finding(text=file.said, is_good=False)
+        return Finding(text=file.said, is_good=False, is_elsewhere=file.is_absent and not wish.file)
     (found,) = desk.ask(_statistics(file))
     if not found.is_good:
-        return _failed(f"read the figures of `{file.name}`", found)
+        return failed(f"read the figures of `{file.name}`", found)
     table = table_of(found)
     question = wish.question.replace(wish.file, " ") if wish.file else wish.question
     asked = inquiry(question, table)
@@ -133,7 +140,7 @@ def statistics(wish: Statistics, desk: Desk) -> Finding:
     if asked.by is not None and (score := asked.score or main_score(table)) is not None:
         groups = desk.ask(_grouped(file, asked.by.name, score, table))
         if not groups[0].is_good:
-            return _failed(f"compare the {asked.by.spoken}s of `{file.name}`", groups[0])
+            return failed(f"compare the {asked.by.spoken}s of `{file.name}`", groups[0])
     text = answer(asked, table, groups_of(groups[0]) if groups else [])
     return Finding(text=text, document=text + "\n")
 
@@ -141,7 +148,7 @@ def statistics(wish: Statistics, desk: Desk) -> Finding:
 def recall(wish: Recall, desk: Desk) -> Finding:
     (found,) = desk.ask(Want(tool="recall", arguments={"query": wish.query, "limit": 20}))
     if not found.is_good:
-        return _failed("look into the memory", found)
+        return failed("look into the memory", found)
     lines = [f"- {_line(each.get('text'))}" for each in found.rows("items")]
     if not lines:
         about = f" about “{wish.query}”" if wish.query else " in this project yet"
@@ -152,7 +159,7 @@ def recall(wish: Recall, desk: Desk) -> Finding:
 
 def _of_table(file: File, outcome: Outcome, desk: Desk, voice: Voice) -> Finding:
     if not outcome.is_good:
-        return _failed(f"read the figures of `{file.name}`", outcome)
+        return failed(f"read the figures of `{file.name}`", outcome)
     table = table_of(outcome)
     score, columns = main_score(table), table.compared_by()
     comparisons: list[Comparison] = []
@@ -169,7 +176,7 @@ def _of_table(file: File, outcome: Outcome, desk: Desk, voice: Voice) -> Finding
 
 def _of_text(file: File, outcome: Outcome, voice: Voice) -> Finding:
     if not outcome.is_good:
-        return _failed(f"read `{file.name}`", outcome)
+        return failed(f"read `{file.name}`", outcome)
     text = outcome.text("text")
     sentences = gist(text)
     if not sentences:
@@ -201,7 +208,7 @@ def _about_voice(voice: Voice) -> str:
 
 def _meant(said: str, desk: Desk) -> File | NotClear:
     (listing,) = desk.ask(Want(tool="list_files"))
-    return find(said, files_of(listing)) if listing.is_good else NotClear(said=_failed("list the files", listing).text)
+    return find(said, files_of(listing)) if listing.is_good else NotClear(said=failed("list the files", listing).text)
 
 
 def _only_one(files: list[File]) -> File | NotClear:
@@ -226,7 +233,8 @@ def _grouped(file: File, by: str, score: Score, table: Table) -> Want:
     return Want(tool="table_statistics", arguments={"file": file.name, "group_by": by, "columns": columns[:8], **over})
 
 
-def _failed(what: str, outcome: Outcome) -> Finding:
+def failed(what: str, outcome: Outcome) -> Finding:
+    """What could not be done, and why."""
     return Finding(text=f"I could not {what}: {outcome.problem}.", is_good=False)
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from joule.llm.providers.offline._account_requests import account_wish
 from joule.llm.providers.offline._accounts import Account
+from joule.llm.providers.offline._knowledge_requests import question_in
 from joule.llm.providers.offline._phrases import speaks_of_voice, without_politeness
 from joule.llm.providers.offline._readers import literal_text, read_wish, summary_wish
 from joule.llm.providers.offline._wishes import (
@@ -18,6 +19,7 @@ from joule.llm.providers.offline._wishes import (
     EditFile,
     Forget,
     Help,
+    ProposeThat,
     ReadFile,
     SaveThat,
     Summarise,
@@ -37,10 +39,17 @@ _PRONOUN = re.compile(r"(?:it|that|this|them|the\s+file|that\s+file|file)", re.I
 def parse(text: str, accounts: Sequence[Account] = ()) -> tuple[Wish, ...]:
     """The wishes of a message in order; none when it is not something the offline model understands."""
     found: list[Wish] = []
+    asked: Wish | None = None
     for clause in _clauses(text.strip(), accounts):
         wish = read_wish(clause, accounts)
+        if wish is None and not found and asked is None:
+            asked = question_in(clause)
         if wish is not None:
             found += [each for each in _meant(_apart(wish, clause), found) if each not in found]
+    if not found and (question := question_in(text)) is not None:
+        return (question,)
+    if asked is not None and found and isinstance(found[0], ProposeThat | SaveThat):
+        found.insert(0, asked)  # what is to be kept is the answer to it
     real = [each for each in found if not isinstance(each, Help)]
     return tuple(real[:MOST_WISHES] or found[:1])
 

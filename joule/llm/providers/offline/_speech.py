@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from joule.llm.providers.offline._reading import Finding
 from joule.llm.providers.offline._wishes import (
     AskAccount,
+    AskKnowledge,
     DeleteFile,
     DoAtAccount,
     EditFile,
     Forget,
     ListAccounts,
+    ListDocuments,
     ListFiles,
+    ProposeThat,
     ReadFile,
     Recall,
     Remember,
@@ -30,6 +33,7 @@ EXAMPLES = (
     ("write and edit files", '“Write "Hello" to notes.md”, “Replace "cheap" with "good value" in notes.md”'),
     ("delete files", "“Delete notes.md”"),
     ("remember, recall and forget", "“Remember that we never use exclamation marks”, “What do you remember?”"),
+    ("answer from the knowledge base", "“What is our refund policy?”, “Which documents are in the knowledge base?”"),
     ("use connected accounts", "“What accounts are connected?”, “Show the campaigns from the demo CRM”"),
 )
 
@@ -80,6 +84,12 @@ def _told(wish: Wish) -> str:
             return "look into the memory"
         case Forget():
             return "forget that"
+        case AskKnowledge():
+            return "look into the knowledge base"
+        case ProposeThat():
+            return "propose to remember it"
+        case ListDocuments():
+            return "list the documents"
         case ListAccounts():
             return "look at the connected accounts"
         case AskAccount():

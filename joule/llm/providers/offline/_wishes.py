@@ -1,6 +1,6 @@
 """What a person can want of the offline model. One class each, with the words they used."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -20,9 +20,10 @@ class SearchFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadFile:
-    """Show a file."""
+    """Show a file. `question`: the words, when they may as well ask for something a document says."""
 
     file: str
+    question: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,24 @@ class Forget:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AskKnowledge:
+    """A question the knowledge base may answer. `named`: the person spoke of the knowledge base themselves."""
+
+    question: str
+    named: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProposeThat:
+    """Put what the knowledge base just answered before the person, to be remembered once they agree."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListDocuments:
+    """Which documents the knowledge base has."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListAccounts:
     """Which accounts are connected, and what can be asked of them."""
 
@@ -135,6 +154,9 @@ Wish = (
     | Remember
     | Recall
     | Forget
+    | AskKnowledge
+    | ListDocuments
+    | ProposeThat
     | ListAccounts
     | AskAccount
     | DoAtAccount

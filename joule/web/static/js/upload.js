@@ -57,8 +57,10 @@ customElements.define("upload-files", class extends HTMLElement {
     }
     row.remove();
     const status = document.getElementById("announce");
-    if (status) status.textContent = `${row.textContent} was uploaded.`;
-    document.body.dispatchEvent(new CustomEvent("files-changed"));
+    let note = "";
+    try { note = JSON.parse(request.responseText).note ?? ""; } catch { /* nothing to add */ }
+    if (status) status.textContent = note || `${row.textContent} was uploaded.`;
+    document.body.dispatchEvent(new CustomEvent(this.dataset.changed ?? "files-changed"));
   }
   failed(row, message, advice) {
     row.querySelector("progress")?.remove();

@@ -1,0 +1,86 @@
+"""What workers look after beside tasks: partitions, the daily sweep, connected accounts, documents.
+
+Split from the assembly for its length alone: like it, it knows every room and nobody but it and tests asks for these.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from integrations.upkeep import Upkeep as AccountUpkeep
+from joule.database.engine import WriteSession
+from joule.identity import queries as people
+from joule.identity.deployment import DEPLOYMENT
+from joule.kernel.errors import Unavailable
+from joule.kernel.ids import OrgId
+from joule.privacy.upkeep import Upkeep
+from joule.tasks.dispatch import Queue, forget_jobs
+from joule.tasks.lapsed import resume_lapsed
+from memory.knowledge.upkeep import Upkeep as DocumentUpkeep
+
+if TYPE_CHECKING:
+    from joule.assembly import House
+
+PARTITIONS_CHECKED_EVERY = timedelta(hours=6)
+
+
+async def keep_partitions_ahead(house: "House") -> None:
+    """Make the journal's partitions for the time ahead, now and every few hours, for as long as it is let.
+
+    Outlives a database that goes away: partitions are made for days ahead, so a little later is soon enough.
+    """
+    while True:
+        pause = PARTITIONS_CHECKED_EVERY
+        try:
+            async with house.database.unscoped() as session:
+                await house.journals.ensure_partitions(session, house.settings.trace_retention)
+        except Unavailable:
+            pause = timedelta(minutes=1)
+        await asyncio.sleep(pause.total_seconds())
+
+
+def upkeep_of(house: "House") -> Upkeep:
+    """The daily sweep of this house."""
+    queue = Queue()
+
+    async def lapsed(session: WriteSession, org: OrgId, at: datetime) -> int:
+        return await resume_lapsed(session, org, queue, at=at)
+
+    return Upkeep(
+        database=house.database,
+        commands=house.commands,
+        clock=house.clock,
+        forget_jobs=forget_jobs,
+        resume_lapsed=lapsed,
+    )
+
+
+def account_upkeep_of(house: "House") -> AccountUpkeep:
+    """What renews tokens and tells providers of disconnections in this house."""
+    return AccountUpkeep(
+        database=house.database,
+        clock=house.clock,
+        perform=house.commands.perform,
+        organisations=_organisations(house),
+        every=timedelta(seconds=house.settings.integrations.upkeep_seconds),
+    )
+
+
+def document_upkeep_of(house: "House") -> DocumentUpkeep:
+    """What has documents read and vacuums after deleted ones in this house."""
+    return DocumentUpkeep(
+        database=house.database,
+        clock=house.clock,
+        perform=house.commands.perform,
+        organisations=_organisations(house),
+        model=house.embedding_model,
+    )
+
+
+def _organisations(house: "House") -> Callable[[], Awaitable[Sequence[OrgId]]]:
+    async def organisations() -> list[OrgId]:
+        async with house.database.read(DEPLOYMENT) as session:
+            return list(await people.organisations(session))
+
+    return organisations

@@ -1,0 +1,42 @@
+"""Puts planted words wherever memory and the knowledge base keep any: items with subjects, proposals, entries, documents."""
+
+import json
+from typing import Any
+
+from joule.assembly import House
+from joule.bench._planted import Planted
+from joule.kernel.principal import Principal, Role, Via
+from memory.actions import CreateProject
+from memory.entries.actions import PutEntry, SearchEntries
+from memory.items.actions import DeclineItem, ExportItems, ProposeItem, Recall, Remember
+from memory.knowledge.actions import AddDocument, IndexDocument, ReadDocument, RenameDocument, SearchKnowledge
+
+
+async def fill(house: House, owner: Principal, planted: Planted) -> None:
+    """Keep one of each, and ask for each again."""
+    perform, word = house.commands.perform, planted.word
+    made = await perform(CreateProject(principal=owner, title="Kept"))
+    about: dict[str, Any] = {"principal": owner, "project": made.project}
+    await perform(Remember(text=word("item"), subject=word("subject of an item"), **about))
+    await perform(ProposeItem(text=word("proposal"), **about))
+    declined = await perform(ProposeItem(text=word("declined proposal"), **about))
+    await perform(DeclineItem(item=declined.item, **about))
+    await perform(Recall(query=word("question to memory"), **about))
+    await perform(ExportItems(**about))
+    entry = json.dumps({word("field of an entry"): word("value of an entry")})
+    namespace, key = (word("namespace of an entry"),), word("key of an entry")
+    await perform(PutEntry(namespace=namespace, key=key, value=entry, **about))
+    await perform(SearchEntries(query=word("question to entries"), **about))
+    await _document(house, about, planted)
+
+
+async def _document(house: House, about: dict[str, Any], planted: Planted) -> None:
+    perform, word = house.commands.perform, planted.word
+    text = f"# {word('heading of a document')}\n\nThe words are {word('body of a document')}.\n"
+    added = await perform(AddDocument(title=f"{word('title of a document')}.md", content=text.encode(), **about))
+    system = Principal(org=about["principal"].org, person=None, role=Role.SYSTEM, via=Via.SYSTEM)
+    document = added.document
+    await perform(IndexDocument(principal=system, project=about["project"], document=document))
+    await perform(ReadDocument(document=document, **about))
+    await perform(SearchKnowledge(query=word("body of a document"), **about))
+    await perform(RenameDocument(document=document, title=word("new title of a document"), **about))

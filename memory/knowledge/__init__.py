@@ -1,0 +1,1 @@
+"""What an organisation's documents say: reading, indexing, searching and forgetting them."""
