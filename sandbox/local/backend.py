@@ -1,0 +1,123 @@
+"""The backend `local`: makes sandboxes on this machine, knows those it made, and ends those whose time is over."""
+
+import asyncio
+import secrets
+import socket
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from joule.kernel.clock import Clock
+from sandbox.contract import Boundary, Probe, SandboxId, SandboxInfo, SandboxSpec
+from sandbox.errors import SandboxGone, SandboxUnavailable
+from sandbox.local import bwrap
+from sandbox.local.session import LocalSandbox
+from sandbox.local.wire import MOST, Wire
+
+READY_WITHIN = 20.0  # seconds; loading the pack on a busy machine is most of it
+
+
+class LocalBackend:
+    """Implements `SandboxBackend`. Its sandboxes do not outlive the process: their guests die with it."""
+
+    name = "local"
+    boundary = Boundary.NAMESPACE
+
+    def __init__(self, *, clock: Clock, pack: Path | None = None) -> None:
+        """`pack`: the folder of packages that guests may import, if it has been installed."""
+        self._clock, self._pack = clock, pack
+        self._sandboxes: dict[SandboxId, LocalSandbox] = {}
+        self._keys: dict[str, SandboxId] = {}
+        self._creating = asyncio.Lock()
+
+    async def probe(self) -> Probe:
+        try:
+            sandbox = await self._started(SandboxSpec(ttl_seconds=30))
+            try:
+                heard = [event async for event in sandbox.run_python("import os; print(os.getuid())")]
+            finally:
+                await sandbox.kill()
+        except SandboxUnavailable as problem:
+            return Probe(ok=False, backend=self.name, boundary=self.boundary, reason=str(problem), fix=problem.advice())
+        except SandboxGone as problem:
+            return Probe(ok=False, backend=self.name, boundary=self.boundary, reason=str(problem))
+        said = getattr(heard[0], "data", b"").strip()
+        return Probe(ok=said == str(bwrap.INSIDE_UID).encode(), backend=self.name, boundary=self.boundary)
+
+    async def create(self, spec: SandboxSpec, *, key: str) -> LocalSandbox:
+        async with self._creating:
+            known = self._sandboxes.get(self._keys.get(key, SandboxId("")))
+            if known is not None and not known.is_gone:
+                return known
+            await self.end_expired()
+            sandbox = await self._started(spec)
+            self._sandboxes[sandbox.id], self._keys[key] = sandbox, sandbox.id
+            return sandbox
+
+    async def attach(self, sandbox: SandboxId) -> LocalSandbox:
+        await self.end_expired()
+        found = self._sandboxes.get(sandbox)
+        if found is None or found.is_gone:
+            raise SandboxGone()
+        return found
+
+    async def listed(self, labels: Mapping[str, str] | None = None) -> tuple[SandboxInfo, ...]:
+        wanted = (labels or {}).items()
+        return tuple(
+            each.info
+            for each in self._sandboxes.values()
+            if not each.is_gone and wanted <= dict(each.spec.labels).items()
+        )
+
+    async def close(self) -> None:
+        for each in tuple(self._sandboxes.values()):
+            await each.kill()
+        self._sandboxes.clear()
+        self._keys.clear()
+
+    async def end_expired(self) -> int:
+        """End sandboxes nobody has used for their time, and forget those that are gone. How many ended."""
+        now, ended = self._clock.now(), 0
+        for each in tuple(self._sandboxes.values()):
+            if not each.is_gone and each.expires_at <= now:
+                await each.kill()
+                ended += 1
+            if each.is_gone:
+                del self._sandboxes[each.id]
+        self._keys = {key: name for key, name in self._keys.items() if name in self._sandboxes}
+        return ended
+
+    async def _started(self, spec: SandboxSpec) -> LocalSandbox:
+        if spec.with_pack and self._pack is None:
+            raise SandboxUnavailable(
+                "pandas and its companions are not installed", fix="Run `joule sandbox install-pack`."
+            )
+        ours, theirs = socket.socketpair()
+        with theirs:
+            # Not in a thread: it is told to die with the very thread that started it.
+            process = bwrap.start(spec, connection=theirs.fileno(), pack=self._pack if spec.with_pack else None)
+        reader, writer = await asyncio.open_connection(sock=ours, limit=MOST)
+        sandbox = LocalSandbox(
+            name=SandboxId(secrets.token_hex(8)),
+            spec=spec,
+            process=process,
+            wire=Wire(reader, writer),
+            clock=self._clock,
+        )
+        try:
+            async with asyncio.timeout(READY_WITHIN):
+                await sandbox._answer()
+        except (SandboxGone, TimeoutError) as problem:
+            raise bwrap.why_not(await _last_words(process, sandbox)) from problem
+        return sandbox
+
+
+async def _last_words(process: "subprocess.Popen[bytes]", sandbox: LocalSandbox) -> str:
+    """What bubblewrap said before it ended; it is only compared, never shown."""
+    said = b""
+    with suppress(subprocess.TimeoutExpired, OSError, ValueError):
+        await asyncio.to_thread(process.wait, 2)
+        said = await asyncio.to_thread(process.stderr.read, 4096) if process.stderr else b""
+    await sandbox.kill()
+    return said.decode(errors="replace")
