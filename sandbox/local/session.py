@@ -80,16 +80,7 @@ class LocalSandbox:
     async def listed(self, under: str = "", *, limit: int = 1000) -> tuple[Entry, ...]:
         async with self._use():
             await self._wire.ask({"op": "list", "under": under and paths.checked(under), "limit": limit})
-            answer = await self._answer()
-        if not isinstance(answer, list) or len(answer) > limit:
-            raise await self._broken("a list that is none, or too long")
-        found = []
-        for each in answer:
-            if not (isinstance(each, list) and len(each) == 2 and isinstance(each[0], str)):
-                raise await self._broken("a list of something else than files")
-            with suppress(PathRefused):  # a name nobody could ask for
-                found.append(Entry(path=paths.checked(each[0]), size=whole(each[1])))
-        return tuple(sorted(found, key=lambda entry: entry.path))
+            return _entries(await self._answer(), most=limit)
 
     async def usage(self) -> Usage:
         self._expect_alive()
@@ -109,31 +100,31 @@ class LocalSandbox:
     ) -> AsyncIterator[Event]:
         limits = self.spec.limits
         allowed = min(wall_seconds or limits.wall_seconds, limits.wall_seconds)
-        async with self._use():
-            request = {"op": "run", **what, "environment": dict(environment), "cpu": limits.cpu_seconds}
-            watch = _Watch(self, allowed)
-            async with watch:
-                await self._wire.ask(request, stdin)
-                said = 0
-                while True:
-                    try:
-                        kind, body = await self._wire.receive()
-                    except SandboxGone:
-                        if watch.reason is None:
-                            raise
-                        yield Exited(code=None, signal=signal.SIGKILL, killed_by=watch.reason, seconds=watch.seconds)
-                        return
-                    if kind == b"x":
-                        yield replace(_exited(body), killed_by=watch.reason or _by_signal(body))
-                        return
-                    if kind not in {b"o", b"e"}:
-                        raise await self._broken("something else than what a job says")
-                    body = body[: max(limits.output_bytes - said, 0)]
-                    said += len(body)
-                    if body:
-                        yield Output(stream="stdout" if kind == b"o" else "stderr", data=body)
-                    if said >= limits.output_bytes:
-                        await watch.end(Killer.OUTPUT)
+        request = {"op": "run", **what, "environment": dict(environment), "cpu": limits.cpu_seconds}
+        async with self._use(), _Watch(self, allowed) as watch:
+            await self._wire.ask(request, stdin)
+            left = limits.output_bytes
+            while True:
+                try:
+                    kind, body = await self._wire.receive()
+                except SandboxGone:
+                    if watch.reason is None:
+                        raise
+                    ended = Exited(code=None, signal=signal.SIGKILL, killed_by=watch.reason, seconds=watch.seconds)
+                    break
+                if kind == b"x":
+                    ended = _exited(body)
+                    break
+                if kind not in {b"o", b"e"}:
+                    raise await self._broken("something else than what a job says")
+                body, left = body[:left], max(left - len(body), 0)
+                if body:
+                    yield Output(stream="stdout" if kind == b"o" else "stderr", data=body)
+                if not left:
+                    await watch.end(Killer.OUTPUT)
+        if watch.reason is not None:
+            ended = replace(ended, code=None, killed_by=watch.reason)
+        yield ended  # not before the sandbox is free again: whoever hears it may ask for the next thing
 
     async def _answer(self) -> Any:
         kind, body = await self._wire.receive()
@@ -245,16 +236,27 @@ def _exited(body: bytes) -> Exited:
     return Exited(
         code=None if code is None else whole(code, most=255),
         signal=None if by is None else whole(by, most=64),
+        killed_by=Killer.CPU if by in {signal.SIGXCPU, signal.SIGKILL} else None,
         seconds=float(seconds) if isinstance(seconds, int | float) and 0 <= seconds < 10**6 else 0.0,
         peak_bytes=None if peak is None else whole(peak),
     )
 
 
-def _by_signal(body: bytes) -> Killer | None:
-    return Killer.CPU if _exited(body).signal in {signal.SIGXCPU, signal.SIGKILL} else None
+def _entries(told: Any, *, most: int) -> tuple[Entry, ...]:
+    """What a guest says its files are. Raises `ProtocolBroken`; names nobody could ask for are left out."""
+    if not isinstance(told, list) or len(told) > most:
+        raise ProtocolBroken("a list that is none, or too long")
+    found = []
+    for each in told:
+        if not (isinstance(each, list) and len(each) == 2 and isinstance(each[0], str)):
+            raise ProtocolBroken("a list of something else than files")
+        size = whole(each[1])
+        with suppress(PathRefused):
+            found.append(Entry(path=paths.checked(each[0]), size=size))
+    return tuple(sorted(found, key=lambda entry: entry.path))
 
 
-def _refusal(told: Any) -> PathRefused | QuotaExceeded:
+def _refusal(told: Any) -> PathRefused:
     number = whole(told.get("errno", 0), most=4096) if isinstance(told, dict) else 0
     reasons = {2: "there is no such file", 21: "it is no plain file", 40: "it is a link", 13: "it is not writable"}
     return PathRefused(reasons.get(number, "the system inside refused it"))
