@@ -21,6 +21,7 @@ ACTIONS = (
     "joule.replay.actions",
     "integrations.actions",
     "integrations.mcp.actions",
+    "sandbox.actions",
 )
 
 

@@ -16,6 +16,7 @@ TABLES = (
     "joule.governance.tables",
     "joule.tasks.tables",
     "integrations.tables",
+    "sandbox.tables",
 )
 
 

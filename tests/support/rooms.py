@@ -14,6 +14,7 @@ ROOMS = (
     "joule.governance",
     "joule.tasks",
     "integrations",
+    "sandbox",
 )
 
 
