@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from sandbox import paths
 from sandbox.contract import Sandbox
-from sandbox.errors import PathRefused, QuotaExceeded, SandboxGone
+from sandbox.errors import PathRefused, ProtocolBroken, QuotaExceeded, SandboxGone
 from sandbox.results import RefusedFile
 
 OUT = "out"
+_BROKEN = "the sandbox answered nonsense and was ended"
 MOST_LISTED = 1_000  # entries of the out folder that are looked at
 
 
@@ -38,6 +39,9 @@ async def collected(sandbox: Sandbox, limits: RunLimits) -> AsyncIterator[Found 
         entries = await sandbox.listed(OUT, limit=MOST_LISTED)
     except (SandboxGone, PathRefused):
         return
+    except ProtocolBroken:
+        yield RefusedFile(name=None, reason=_BROKEN)
+        return
     files = together = 0
     seen: set[str] = set()
     for entry in entries:
@@ -63,6 +67,9 @@ async def collected(sandbox: Sandbox, limits: RunLimits) -> AsyncIterator[Found 
             continue
         except SandboxGone:
             yield RefusedFile(name=name, reason="the sandbox ended before it could be read")
+            continue
+        except ProtocolBroken:
+            yield RefusedFile(name=name, reason=_BROKEN)
             continue
         files, together = files + 1, together + len(content)
         yield Found(name=name, content=content)
