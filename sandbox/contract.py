@@ -56,7 +56,7 @@ class SandboxSpec:
     """A sandbox as it is asked for. `labels` are ids and closed words, by which it is found again."""
 
     limits: Limits = field(default_factory=Limits)
-    with_pack: bool = False  # pandas and what belongs to it can be imported
+    with_pack: bool | None = False  # pandas and what belongs to it can be imported; None: if it is installed
     labels: Mapping[str, str] = field(default_factory=dict)
     ttl_seconds: int = 900  # it ends this long after it was last used
 

@@ -16,6 +16,28 @@ class SandboxUnavailable(Unavailable):
         return self._fix
 
 
+class PackDamaged(SandboxUnavailable):
+    """A file of the installed data pack is not what was installed. No sandbox gets to see it."""
+
+    code = "sandbox.pack_damaged"
+
+    def __init__(self) -> None:
+        super().__init__("its data pack is damaged", fix="Run `joule sandbox install-pack`; it makes the pack anew.")
+
+
+class PackNotMade(Unavailable):
+    """The data pack could not be installed. What was fetched is kept, and nothing half made is used."""
+
+    code = "sandbox.pack_not_made"
+
+    def __init__(self, reason: str, *, advice: str) -> None:
+        super().__init__(f"the data pack ({reason})")
+        self._advice = advice
+
+    def advice(self) -> str:
+        return self._advice
+
+
 class SandboxGone(JouleError):
     """The sandbox has ended: its time was over, somebody ended it, or its host did."""
 

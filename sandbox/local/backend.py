@@ -6,14 +6,18 @@ import socket
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from joule.kernel.clock import Clock
 from sandbox.contract import Boundary, Probe, SandboxId, SandboxInfo, SandboxSpec
 from sandbox.errors import SandboxGone, SandboxUnavailable
 from sandbox.local import bwrap
 from sandbox.local.session import LocalSandbox
+from sandbox.local.spares import Spares
 from sandbox.local.wire import MOST, Wire
+from sandbox.pack import Packs
 
 READY_WITHIN = 20.0  # seconds; loading the pack on a busy machine is most of it
 
@@ -24,12 +28,16 @@ class LocalBackend:
     name = "local"
     boundary = Boundary.NAMESPACE
 
-    def __init__(self, *, clock: Clock, pack: Path | None = None) -> None:
-        """`pack`: the folder of packages that guests may import, if it has been installed."""
-        self._clock, self._pack = clock, pack
+    def __init__(self, *, clock: Clock, pack: Path | None = None, packs: Packs | None = None, warm: int = 0) -> None:
+        """Guests may import from the folder `pack`, or from what is installed in `packs` when they are made.
+
+        `warm` sandboxes with the pack loaded are kept ready, from the first time that one was asked for.
+        """
+        self._clock, self._pack, self._packs = clock, pack, packs
         self._sandboxes: dict[SandboxId, LocalSandbox] = {}
         self._keys: dict[str, SandboxId] = {}
-        self._creating = asyncio.Lock()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._spares = Spares(self._started, most=warm)
 
     async def probe(self) -> Probe:
         try:
@@ -46,13 +54,16 @@ class LocalBackend:
         return Probe(ok=said == str(bwrap.INSIDE_UID).encode(), backend=self.name, boundary=self.boundary)
 
     async def create(self, spec: SandboxSpec, *, key: str) -> LocalSandbox:
-        async with self._creating:
+        turn = self._turns.setdefault(key, asyncio.Lock())
+        async with turn:
             known = self._sandboxes.get(self._keys.get(key, SandboxId("")))
             if known is not None and not known.is_gone:
                 return known
             await self.end_expired()
-            sandbox = await self._started(spec)
+            sandbox = self._spares.taken(spec) or await self._started(spec)
             self._sandboxes[sandbox.id], self._keys[key] = sandbox, sandbox.id
+            if sandbox.spec.with_pack:
+                self._spares.fill(sandbox.spec)
             return sandbox
 
     async def attach(self, sandbox: SandboxId) -> LocalSandbox:
@@ -71,6 +82,7 @@ class LocalBackend:
         )
 
     async def close(self) -> None:
+        await self._spares.close()
         for each in tuple(self._sandboxes.values()):
             await each.kill()
         self._sandboxes.clear()
@@ -84,23 +96,37 @@ class LocalBackend:
                 await each.kill()
                 ended += 1
             if each.is_gone:
-                del self._sandboxes[each.id]
+                self._sandboxes.pop(each.id, None)
         self._keys = {key: name for key, name in self._keys.items() if name in self._sandboxes}
         return ended
 
-    async def _started(self, spec: SandboxSpec) -> LocalSandbox:
-        if spec.with_pack and self._pack is None:
+    async def _site(self, spec: SandboxSpec) -> Path | None:
+        """Where the sandbox's packages are. Raises `SandboxUnavailable` when there shall be some and are none."""
+        if spec.with_pack is False:
+            return None
+        found = self._pack
+        if found is None and self._packs is not None:
+            found = await asyncio.to_thread(self._packs.site)
+        if found is None and spec.with_pack:
             raise SandboxUnavailable(
                 "pandas and its companions are not installed", fix="Run `joule sandbox install-pack`."
             )
+        return found
+
+    async def _started(self, spec: SandboxSpec) -> LocalSandbox:
+        site = await self._site(spec)
         ours, theirs = socket.socketpair()
         with theirs:
-            # Not in a thread: it is told to die with the very thread that started it.
-            process = bwrap.start(spec, connection=theirs.fileno(), pack=self._pack if spec.with_pack else None)
+            try:
+                # Not in a thread: it is told to die with the very thread that started it.
+                process = bwrap.start(spec, connection=theirs.fileno(), pack=site)
+            except BaseException:
+                ours.close()
+                raise
         reader, writer = await asyncio.open_connection(sock=ours, limit=MOST)
         sandbox = LocalSandbox(
             name=SandboxId(secrets.token_hex(8)),
-            spec=spec,
+            spec=replace(spec, with_pack=site is not None),
             process=process,
             wire=Wire(reader, writer),
             clock=self._clock,
@@ -110,6 +136,9 @@ class LocalBackend:
                 await sandbox._answer()
         except (SandboxGone, TimeoutError) as problem:
             raise bwrap.why_not(await _last_words(process, sandbox)) from problem
+        except BaseException:
+            await asyncio.shield(sandbox.kill())
+            raise
         return sandbox
 
 

@@ -33,6 +33,11 @@ class LocalSandbox:
         self._turn = asyncio.Lock()
         self._ended = False
 
+    def given_to(self, spec: SandboxSpec) -> None:
+        """From now on it is used as `spec` says, whose limits it was made with; its time begins now."""
+        self.spec = spec
+        self._created_at = self._used_at = self._clock.now()
+
     @property
     def info(self) -> SandboxInfo:
         return SandboxInfo(id=self.id, labels=self.spec.labels, created_at=self._created_at, expires_at=self.expires_at)

@@ -11,6 +11,7 @@ import linecache
 import os
 import resource
 import select
+import shutil
 import signal
 import socket
 import stat
@@ -25,6 +26,7 @@ from typing import Any, NoReturn
 HEAD = struct.Struct(">cI")
 CHUNK = 65536
 SITE = "/opt/site"
+PACKAGES = frozenset({"matplotlib", "numpy", "openpyxl", "pandas", "PIL"})
 
 
 def main() -> None:
@@ -38,8 +40,7 @@ def main() -> None:
     os.nice(10)
     if settings["pack"]:
         sys.path.append(SITE)
-        for module in settings["imports"]:
-            __import__(module)
+        prepare(settings["imports"])
     gc.collect()
     gc.freeze()  # children share what is never touched again
     send(connection, b"k", json.dumps({"python": sys.version.split()[0]}).encode())
@@ -52,6 +53,18 @@ def main() -> None:
             OPERATIONS[request["op"]](connection, request)
         except OSError as problem:
             send(connection, b"r", json.dumps({"errno": problem.errno or 0}).encode())
+
+
+def prepare(modules: list[str]) -> None:
+    """Load what jobs are likely to import, so that each finds it loaded."""
+    fonts = os.path.join(SITE, "joule-fonts")
+    if os.path.isdir(fonts):  # matplotlib wants to write beside its list of fonts
+        shutil.copytree(fonts, os.environ["MPLCONFIGDIR"], copy_function=shutil.copyfile)
+    for module in modules:
+        try:
+            __import__(module)
+        except ModuleNotFoundError:
+            continue
 
 
 def send(connection: socket.socket, kind: bytes, body: bytes = b"") -> None:
@@ -159,6 +172,9 @@ def python(code: str) -> int:
     except BaseException as problem:  # noqa: BLE001
         shown = problem.__traceback__.tb_next if problem.__traceback__ else None
         traceback.print_exception(type(problem), problem, shown)
+        missing = isinstance(problem, ModuleNotFoundError) and (problem.name or "").partition(".")[0]
+        if missing in PACKAGES and not os.path.isdir(SITE):
+            print(f"{missing} is missing in sandboxes: run `joule sandbox install-pack` once.", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
