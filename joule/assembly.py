@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,6 +18,7 @@ from integrations.handler import IntegrationsHandler
 from integrations.mcp.handler import McpHandler
 from integrations.upkeep import Upkeep as AccountUpkeep
 from joule._accounts import accounts
+from joule._sandboxes import Sandboxes, sandboxes
 from joule.database.age import check_schema
 from joule.database.engine import Database, WriteSession
 from joule.database.walls import check_role, check_walls
@@ -48,6 +50,7 @@ from joule.vault.configured import wrapper_of
 from joule.vault.vault import Vault
 from memory import queries as memories
 from memory.handler import MemoryHandler
+from sandbox.handler import SandboxHandler
 from traces.announcing import Announcer
 from traces.opening import Journals
 
@@ -68,6 +71,7 @@ class House:
     gate: Gate
     journals: Journals
     commands: Commands
+    sandboxes: Sandboxes
 
     @property
     def reasons(self) -> Mapping[str, str]:
@@ -88,6 +92,7 @@ class House:
             journals=self.journals,
             settings=self.settings.task,
             toolbox=Toolbox(*more_tools),
+            has_sandbox=self.sandboxes.available,
         )
         worker = Worker(
             database=self.database,
@@ -105,6 +110,9 @@ class House:
                 group.create_task(keep_partitions_ahead(self)),
                 group.create_task(upkeep_of(self).keep_running()),
                 group.create_task(account_upkeep_of(self).keep_running()),
+                group.create_task(
+                    self.sandboxes.upkeep(self.commands.perform, partial(_organisations, self)).keep_running()
+                ),
             )
             await stop.wait()
             worker.stop()
@@ -146,6 +154,8 @@ async def open_house(
         connected = await outside.enter_async_context(
             accounts(settings.integrations, database=database, vault=vault, clock=now)
         )
+        boxes = sandboxes(settings, database=database, vault=vault, clock=now)
+        outside.push_async_callback(boxes.sessions.close)
         permits = Permits(clock=now)
         handlers: list[Handler] = [
             MemoryHandler(
@@ -205,6 +215,13 @@ async def open_house(
                 network=connected.network,
                 loopback=connected.loopback,
             ),
+            SandboxHandler(
+                admission=permits,
+                vault=vault,
+                clock=now,
+                running=boxes.running,
+                known_project=boxes.known_project,
+            ),
             *more,
         ]
         actions = [action for handler in handlers for action in handler.methods()]
@@ -223,6 +240,7 @@ async def open_house(
                 gate=gate,
                 journals=journals,
                 commands=Commands(gate=gate, journals=journals, retention=settings.trace_retention),
+                sandboxes=boxes,
             )
     finally:
         await outside.aclose()
@@ -260,18 +278,18 @@ def upkeep_of(house: House) -> Upkeep:
     )
 
 
+async def _organisations(house: House) -> list[OrgId]:
+    async with house.database.read(DEPLOYMENT) as session:
+        return list(await people.organisations(session))
+
+
 def account_upkeep_of(house: House) -> AccountUpkeep:
     """What renews tokens and tells providers of disconnections in this house."""
-
-    async def organisations() -> list[OrgId]:
-        async with house.database.read(DEPLOYMENT) as session:
-            return list(await people.organisations(session))
-
     return AccountUpkeep(
         database=house.database,
         clock=house.clock,
         perform=house.commands.perform,
-        organisations=organisations,
+        organisations=partial(_organisations, house),
         every=timedelta(seconds=house.settings.integrations.upkeep_seconds),
     )
 

@@ -26,8 +26,7 @@ from sandbox.actions import (
 )
 from sandbox.artifacts import ending
 from sandbox.artifacts.ending import KnownProject
-from sandbox.artifacts.store import Store, opened
-from sandbox.files import ProjectFiles
+from sandbox.artifacts.store import opened
 from sandbox.results import (
     ArtifactGone,
     ArtifactPinned,
@@ -52,12 +51,11 @@ class SandboxHandler:
         vault: Vault,
         clock: Clock,
         running: Running,
-        files: ProjectFiles,
-        store: Store,
         known_project: KnownProject,
     ) -> None:
         self._admission, self._vault, self._clock = admission, vault, clock
-        self._running, self._files, self._store, self._known_project = running, files, store, known_project
+        self._running, self._known_project = running, known_project
+        self._files, self._store = running.files, running.shelf.store
 
     def methods(self) -> Mapping[type[Action[Any]], Method]:
         return {
