@@ -118,7 +118,8 @@ class Sessions:
             session = UUID(info.labels["session"])
             async with self._database.read(org) as reading:
                 row = await reading.get(SandboxSessionRow, (org, session))
-            if row is None or row.state != "warm":
+                is_over = row is None or row.state != "warm"
+            if is_over:
                 with suppress(SandboxGone):
                     await (await self._backend.attach(info.id)).kill()
                 self._held.pop(session, None)
@@ -250,6 +251,8 @@ async def _last(session: ReadSession, use: Use, *, warm: bool) -> SandboxSession
     if warm:
         query = query.where(col(SandboxSessionRow.state) == "warm")
     found: SandboxSessionRow | None = await session.scalar(query.order_by(col(SandboxSessionRow.id).desc()).limit(1))
+    if found is not None:
+        session.expunge(found)  # it is looked at after the transaction
     return found
 
 
