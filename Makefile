@@ -16,7 +16,7 @@ setup:
 	@tools/setup.sh
 
 up: setup
-	@exec $(BIN)/joule up
+	@exec $(BIN)/joule up --pack
 
 test:
 	@tools/setup.sh --browser

@@ -7,8 +7,8 @@ from sandbox.local.backend import LocalBackend
 from sandbox.pack import Packs
 
 
-def backend_of(settings: Settings, *, clock: Clock, warm: bool = False) -> LocalBackend:
-    """The chosen backend; nothing is started yet. `warm`: it keeps sandboxes ready, as workers do."""
+def backend_of(settings: Settings, *, clock: Clock, warm: bool = True) -> LocalBackend:
+    """The chosen backend; nothing is started yet. Unless `warm`, none is kept ready."""
     return LocalBackend(clock=clock, packs=Packs(settings.packs), warm=settings.sandbox.warm if warm else 0)
 
 

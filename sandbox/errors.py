@@ -10,7 +10,7 @@ class SandboxUnavailable(Unavailable):
 
     def __init__(self, reason: str, *, fix: str) -> None:
         super().__init__(f"a sandbox ({reason})")
-        self._fix = fix
+        self.reason, self._fix = reason, fix
 
     def advice(self) -> str:
         return self._fix

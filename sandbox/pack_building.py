@@ -6,7 +6,6 @@ prepare them runs in a sandbox.
 """
 
 import asyncio
-import compileall
 import fcntl
 import hashlib
 import os
@@ -17,7 +16,6 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from py_compile import PycInvalidationMode
 
 from joule.kernel.clock import Clock
 from sandbox.contract import Exited, SandboxSpec
@@ -31,7 +29,7 @@ FONTS = "joule-fonts"
 _LEFT_OUT = ("bin", "share")  # programs that name our own interpreter, and manuals
 _ENVIRONMENT = re.compile(r"PATH|HOME|TMPDIR|LANG|XDG_.*|PIP_.*|SSL_.*|REQUESTS_CA_BUNDLE|.*_proxy|.*_PROXY")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
-_FONT_LIST, _FONT_LIST_BYTES = re.compile(r"fonts/(fontlist-v[0-9]{1,6}\.json)"), 16 * 2**20
+_FONT_LIST, _FONT_LIST_BYTES = re.compile(r"fonts/(fontlist-v[0-9.]{1,20}\.json)"), 16 * 2**20
 _AGAIN = "Run `joule sandbox install-pack` again; what was fetched is kept."
 # Listing every font takes a second: the list is made once, here, as it looks from inside.
 _LIST_FONTS = """
@@ -67,7 +65,7 @@ async def install(packs: Packs, *, clock: Clock, say: Say) -> bool:
         await asyncio.to_thread(_remove, making)
         await _unpack(packs.lock, wheels, making / SITE, say)
         say("Compiling")
-        await asyncio.to_thread(_compile, making / SITE)
+        await _compile(making / SITE)
         say("Trying it in a sandbox")
         await _keep_fonts(making / SITE, clock)
         await asyncio.to_thread(_publish, making, packs.folder)
@@ -130,11 +128,21 @@ async def _unpack(locked: str, wheels: Path, site: Path, say: Say) -> None:
 
 
 async def _pip(options: Sequence[str], requirements: str, file: Path, problem: str) -> None:
-    """Run pip on requirements with hashes. It is given what finds its index and nothing else of our environment."""
     await asyncio.to_thread(file.write_text, requirements, "utf-8")
+    told = ["--quiet", "--require-hashes", "--only-binary=:all:", "--requirement", str(file), *options[1:]]
+    await _python(["pip", "--disable-pip-version-check", "--no-input", options[0], *told], problem)
+
+
+async def _compile(site: Path) -> None:
+    """Byte code that is never compared with its source: neither of them changes any more."""
+    options = ["-q", "-s", str(site), "-p", INSIDE, "--invalidation-mode", "unchecked-hash", str(site)]
+    await _python(["compileall", *options], "not compiled", may_fail=True)  # templates that are no Python yet
+
+
+async def _python(arguments: Sequence[str], problem: str, *, may_fail: bool = False) -> None:
+    """Run a module. It is given what finds a package index, and nothing else of our environment."""
     process = await asyncio.create_subprocess_exec(
-        *[sys.executable, "-I", "-m", "pip", "--disable-pip-version-check", "--no-input", options[0]],
-        *["--quiet", "--require-hashes", "--only-binary=:all:", "--requirement", str(file), *options[1:]],
+        *[sys.executable, "-I", "-m", *arguments],
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
@@ -147,7 +155,7 @@ async def _pip(options: Sequence[str], requirements: str, file: Path, problem: s
         process.kill()
         await process.wait()
         raise
-    if process.returncode != 0:
+    if process.returncode != 0 and not may_fail:
         raise PackNotMade(problem, advice=_advice(said.decode(errors="replace")))
 
 
@@ -159,12 +167,6 @@ def _advice(said: str) -> str:
     if "No space left" in said:
         return f"Free 1 GiB of disk. {_AGAIN}"
     return f"See that `pip download numpy` works on this machine. {_AGAIN}"
-
-
-def _compile(site: Path) -> None:
-    """Byte code that is never compared with its source: neither of them changes any more."""
-    unchecked = PycInvalidationMode.UNCHECKED_HASH
-    compileall.compile_dir(site, quiet=2, stripdir=str(site), prependdir=INSIDE, invalidation_mode=unchecked)
 
 
 async def _keep_fonts(site: Path, clock: Clock) -> None:

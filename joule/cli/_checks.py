@@ -184,6 +184,27 @@ async def model(settings: Settings) -> tuple[bool, str, str]:
     return True, f"{choice.provider}:{choice.model} at {host}", ""
 
 
+async def sandbox(settings: Settings) -> tuple[bool, str, str]:
+    from joule.kernel.clock import SystemClock
+    from sandbox.configured import backend_of
+
+    probe = await backend_of(settings, clock=SystemClock(), warm=False).probe()
+    return probe.ok, f"{probe.backend} sandbox ({probe.boundary.value}) {_held(probe.ok, probe.reason)}", probe.fix
+
+
+def _held(ok: bool, reason: str) -> str:
+    return "started and held" if ok else f"did not start: {reason}"
+
+
+async def pack(settings: Settings) -> tuple[bool, str, str]:
+    from sandbox.pack import Packs
+
+    found = await asyncio.to_thread(Packs(settings.packs).site)
+    if found is None:  # nothing is wrong: code runs without it
+        return True, "no data pack: `joule sandbox install-pack` gives sandboxes pandas and its companions", ""
+    return True, "the data pack is what was installed", ""
+
+
 async def worker(settings: Settings) -> tuple[bool, str, str]:
     import psycopg
 
@@ -209,5 +230,7 @@ CHECKS: Mapping[str, Check] = {
     "schema": schema,
     "walls": walls,
     "model": model,
+    "sandbox": sandbox,
+    "pack": pack,
     "worker": worker,
 }

@@ -47,11 +47,17 @@ class LocalBackend:
             finally:
                 await sandbox.kill()
         except SandboxUnavailable as problem:
-            return Probe(ok=False, backend=self.name, boundary=self.boundary, reason=str(problem), fix=problem.advice())
+            return Probe(
+                ok=False, backend=self.name, boundary=self.boundary, reason=problem.reason, fix=problem.advice()
+            )
         except SandboxGone as problem:
-            return Probe(ok=False, backend=self.name, boundary=self.boundary, reason=str(problem))
+            fix = "Run it again; if it ends again, look for what ends processes here (journalctl -k)."
+            return Probe(ok=False, backend=self.name, boundary=self.boundary, reason=str(problem), fix=fix)
         said = getattr(heard[0], "data", b"").strip()
-        return Probe(ok=said == str(bwrap.INSIDE_UID).encode(), backend=self.name, boundary=self.boundary)
+        if said == str(bwrap.INSIDE_UID).encode():
+            return Probe(ok=True, backend=self.name, boundary=self.boundary)
+        reason, fix = "it ran as somebody else than asked", "Do not run code on this machine; tell us about it."
+        return Probe(ok=False, backend=self.name, boundary=self.boundary, reason=reason, fix=fix)
 
     async def create(self, spec: SandboxSpec, *, key: str) -> LocalSandbox:
         turn = self._turns.setdefault(key, asyncio.Lock())
