@@ -57,8 +57,9 @@ class FolderStore:
         target = self._path(org, blob)
         staging = self._root / "staging" / uuid4().hex
         try:
-            for folder in (staging.parent, target.parent):
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._root.parent.mkdir(parents=True, exist_ok=True)
+            for folder in (self._root, staging.parent, target.parent.parent, target.parent):
+                folder.mkdir(exist_ok=True, mode=0o700)
             descriptor = os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 for part in parts:
