@@ -51,9 +51,9 @@ def start(spec: SandboxSpec, *, connection: int, pack: Path | None) -> "subproce
     contents = {
         "/etc/passwd": _PASSWD,
         "/etc/group": _GROUP,
-        "/opt/joule/agent.py": (files("sandbox.local.guest") / "agent.py").read_bytes(),
+        "/opt/joule/agent.py": guest(),
     }
-    settings = json.dumps({"limits": _limits(spec), "pack": pack is not None, "imports": _IMPORTS})
+    settings = json.dumps({"limits": limits(spec), "pack": pack is not None, "imports": _IMPORTS})
     command = [python.program, "-I", "-X", "utf8", "/opt/joule/agent.py", str(connection), settings]
     return spawn(walls(spec, python, pack), contents, program(platform.machine()), command, connection=connection)
 
@@ -74,7 +74,7 @@ def spawn(
     last = [part for path, content in contents.items() for part in ("--file", handed(content), path)]
     last += ["--remount-ro", "/", "--seccomp", handed(seccomp)]
     arguments = handed(b"".join(each.encode() + b"\0" for each in (*options, *last)))
-    identity = _identity()
+    identity = unused_user()
     try:
         return subprocess.Popen(
             ["bwrap", "--args", arguments, "--", *command],
@@ -146,6 +146,12 @@ def interpreter() -> Interpreter:
     )
 
 
+@cache
+def guest() -> bytes:
+    """The program that serves inside."""
+    return (files("sandbox.local.guest") / "agent.py").read_bytes()
+
+
 def walls(spec: SandboxSpec, python: Interpreter, pack: Path | None) -> list[str]:
     """Bubblewrap's options: new namespaces of every kind, and nothing of the host but programs, read only."""
     options = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
@@ -187,20 +193,20 @@ def walls(spec: SandboxSpec, python: Interpreter, pack: Path | None) -> list[str
     return [*options, "--chdir", "/workspace"]
 
 
-def _limits(spec: SandboxSpec) -> dict[str, int]:
+def limits(spec: SandboxSpec) -> dict[str, int]:
     """What the guest sets for itself before it runs anything. Set out here they would count our own processes too."""
     return {
         "AS": spec.limits.memory_bytes * _ADDRESS_SPACE,
         "NPROC": spec.limits.processes,
         "FSIZE": spec.limits.file_bytes,
         "NOFILE": 256,
-        "CORE": 0,
+        "CORE": 1,  # 0 would still hand a dump to a handler of the host; 1 is the kernel's word for none at all
         "MEMLOCK": 0,
         "MSGQUEUE": 0,
     }
 
 
-def _identity() -> int | None:
+def unused_user() -> int | None:
     """A user nobody else is, for a sandbox started by root; None when we are no root, and have nothing to drop."""
     if os.geteuid() != 0:
         return None

@@ -1,6 +1,7 @@
 """Looks at a running sandbox from outside and says when it takes too much. Believes the kernel, never the guest.
 
-Memory is what its processes hold for themselves plus what its files take, which are memory too. A look every few
+Memory is what its processes hold for themselves, what they share without a file, and what its files take, which are
+memory too. Memory shared without a file counts in full: who holds it can keep it out of every process's own count. A look every few
 hundredths of a second can be outrun by a fast allocator, by about five per cent as measured; each process has a hard
 limit of its own besides.
 """
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from sandbox.contract import Killer, Limits, Usage
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_NO_FILE = b" /dev/zero (deleted)"  # how the kernel names them
 _FILES = ("workspace", "tmp", "dev/shm")
 
 
@@ -33,7 +35,7 @@ class Look:
 def look(leader: int) -> Look:
     """Look at the sandbox whose first process outside is `leader`. What has ended meanwhile counts as nothing."""
     processes = _tree(leader)
-    held = sum(_anonymous(each) for each in processes)
+    held = sum(_anonymous(each) for each in processes) + _shared(processes[1:])
     blocks = inodes = 0
     for each in processes[1:]:  # the first one of bubblewrap stands outside
         try:
@@ -67,3 +69,21 @@ def _anonymous(process: int) -> int:
         return (int(numbers[1]) - int(numbers[2])) * _PAGE
     except (OSError, IndexError, ValueError):
         return 0
+
+
+def _shared(processes: list[int]) -> int:
+    """The sizes of mappings that are shared and belong to no file, each counted once."""
+    found: dict[bytes, int] = {}
+    for each in processes:
+        try:
+            with open(f"/proc/{each}/maps", "rb") as told:
+                mappings = told.read()
+        except OSError:
+            continue
+        if _NO_FILE in mappings:
+            for line in mappings.splitlines():
+                if _NO_FILE in line:
+                    where, _, offset, _, inode, *_ = line.split()
+                    start, end = (int(part, 16) for part in where.split(b"-"))
+                    found[inode] = max(found.get(inode, 0), int(offset, 16) + end - start)
+    return sum(found.values())

@@ -4,6 +4,7 @@ Nothing here protects the host: whatever runs in the sandbox may take this proce
 says. It only has to be quick and to leave nothing of one job to the next.
 """
 
+import contextlib
 import gc
 import io
 import json
@@ -215,14 +216,35 @@ def everybody_else() -> None:
         return
 
 
+def opened(path: str, flags: int) -> int:
+    """A file below the working folder, reached by no link at all; its folders are made if the file may be."""
+    *folders, name = path.split("/")
+    at = os.open(".", os.O_PATH | os.O_DIRECTORY)
+    try:
+        for each in folders:
+            if flags & os.O_CREAT:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(each, dir_fd=at)
+            left, at = at, os.open(each, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
+            os.close(left)
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600, dir_fd=at)
+    finally:
+        os.close(at)
+
+
+def plain(path: str) -> int:
+    """A regular file, to be read."""
+    found = opened(path, os.O_RDONLY)
+    if not stat.S_ISREG(os.fstat(found).st_mode):
+        os.close(found)
+        raise IsADirectoryError(21, "no regular file")
+    return found
+
+
 def write(connection: socket.socket, request: dict[str, Any]) -> None:
-    path = request["path"]
-    folder = os.path.dirname(path)
     problem = None
     try:
-        if folder:
-            os.makedirs(folder, exist_ok=True)
-        kept = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        kept = opened(request["path"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     except OSError as found:
         problem, kept = found, os.open("/dev/null", os.O_WRONLY)
     for part in contents(connection):
@@ -240,16 +262,14 @@ def write(connection: socket.socket, request: dict[str, Any]) -> None:
 
 
 def read(connection: socket.socket, request: dict[str, Any]) -> None:
-    opened = os.open(request["path"], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    found = plain(request["path"])
     try:
-        if not stat.S_ISREG(os.fstat(opened).st_mode):
-            raise IsADirectoryError(21, "no regular file")
         left = request["limit"] + 1
-        while left and (part := os.read(opened, min(left, CHUNK))):
+        while left and (part := os.read(found, min(left, CHUNK))):
             send(connection, b"d", part)
             left -= len(part)
     finally:
-        os.close(opened)
+        os.close(found)
     send(connection, b"k", b"{}")
 
 
