@@ -51,7 +51,9 @@ async def install_pack(output: Output) -> None:
     from sandbox.pack import Packs
     from sandbox.pack_building import install
 
-    packs = Packs(read_settings().packs)
+    settings = read_settings()
+    settings.home.mkdir(mode=0o711, parents=True, exist_ok=True)
+    packs = Packs(settings.packs)
     made = await install(packs, clock=SystemClock(), say=output.say)
     words = "Installed" if made else "It is there already, and sound"
     output.result({"installed": made, "folder": packs.folder}, f"{words}: {packs.folder}")

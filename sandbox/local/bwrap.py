@@ -31,7 +31,15 @@ _GROUP = b"sandbox:x:1000:\n"
 _SCRATCH = {"/dev/shm": 32 * 2**20, "/tmp": 64 * 2**20}  # bytes  # noqa: S108
 _ADDRESS_SPACE = 3  # times the memory a sandbox may use: programs reserve more than they touch
 _INSTALL = "Install bubblewrap 0.8 or newer (apt-get install bubblewrap), then run `joule sandbox probe`."
-_IMPORTS = ("numpy", "pandas", "matplotlib", "matplotlib.pyplot")
+_IMPORTS = (
+    "numpy",
+    "pandas",
+    "matplotlib",
+    "matplotlib.pyplot",
+    "matplotlib.backends.backend_agg",
+    "openpyxl",
+    "PIL.Image",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,7 +62,9 @@ def prepare(modules: list[str]) -> None:
     """Load what jobs are likely to import, so that each finds it loaded."""
     fonts = os.path.join(SITE, "joule-fonts")
     if os.path.isdir(fonts):  # matplotlib wants to write beside its list of fonts
-        shutil.copytree(fonts, os.environ["MPLCONFIGDIR"], copy_function=shutil.copyfile)
+        os.makedirs(kept := os.environ["MPLCONFIGDIR"])
+        for name in os.listdir(fonts):
+            shutil.copyfile(os.path.join(fonts, name), os.path.join(kept, name))
     for module in modules:
         try:
             __import__(module)
