@@ -44,6 +44,7 @@ class LocalBackend:
             sandbox = await self._started(SandboxSpec(ttl_seconds=30))
             try:
                 heard = [event async for event in sandbox.run_python("import os; print(os.getuid())")]
+                seen = await sandbox.usage()
             finally:
                 await sandbox.kill()
         except SandboxUnavailable as problem:
@@ -53,6 +54,14 @@ class LocalBackend:
         except SandboxGone as problem:
             fix = "Run it again; if it ends again, look for what ends processes here (journalctl -k)."
             return Probe(ok=False, backend=self.name, boundary=self.boundary, reason=str(problem), fix=fix)
+        if (seen.processes or 0) < 2 or not seen.inodes:
+            return Probe(
+                ok=False,
+                backend=self.name,
+                boundary=self.boundary,
+                reason="what runs in a sandbox cannot be watched from here",
+                fix="Use a kernel that tells of child processes (CONFIG_PROC_CHILDREN), or choose the e2b backend.",
+            )
         said = getattr(heard[0], "data", b"").strip()
         if said == str(bwrap.INSIDE_UID).encode():
             return Probe(ok=True, backend=self.name, boundary=self.boundary)
@@ -86,6 +95,10 @@ class LocalBackend:
             for each in self._sandboxes.values()
             if not each.is_gone and wanted <= dict(each.spec.labels).items()
         )
+
+    async def ready(self) -> None:
+        """Wait until as many as shall be kept ready are; returns at once when none was asked for yet."""
+        await self._spares.filled()
 
     async def close(self) -> None:
         await self._spares.close()
