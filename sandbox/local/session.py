@@ -219,7 +219,13 @@ class _Watch:
             if self.seconds > self._wall:
                 reason: Killer | None = Killer.WALL
             else:
-                found = await asyncio.to_thread(look, self._sandbox._process.pid)
+                try:
+                    found = await asyncio.to_thread(look, self._sandbox._process.pid)
+                except asyncio.CancelledError:
+                    raise
+                except BaseException:
+                    await self._sandbox.kill()  # nothing runs that nobody watches
+                    raise
                 reason = found.too_much(self._sandbox.spec.limits)
             if reason is not None:
                 self.reason = reason

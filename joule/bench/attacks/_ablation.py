@@ -4,11 +4,9 @@ Every taking out fails loudly when what it takes out is not there, so that a con
 """
 
 import asyncio
-import json
 import os
 import platform
 import pty
-import resource
 import signal
 import subprocess
 from collections.abc import Collection, Sequence
@@ -29,7 +27,10 @@ async def run(code: str, given: Given, *, spec: SandboxSpec, missing: Collection
     given_in = os.memfd_create("code")
     try:
         limits = {name: value for name, value in _limits(spec).items() if f"LIMIT_{name}" not in _names(missing)}
-        os.write(given_in, f"import resource\nfor n, v in {limits!r}.items():\n    resource.setrlimit(getattr(resource, 'RLIMIT_' + n), v)\n".encode())
+        os.write(
+            given_in,
+            f"import resource\nfor n, v in {limits!r}.items():\n    resource.setrlimit(getattr(resource, 'RLIMIT_' + n), v)\n".encode(),
+        )
         os.write(given_in, code.encode())
         os.lseek(given_in, 0, os.SEEK_SET)
         process = started(given_in, given, spec=spec, missing=missing, with_folder=with_folder)
@@ -89,7 +90,7 @@ def options(spec: SandboxSpec, given: Given, missing: Collection[Wall], *, with_
             at = found.index("--size")
             found = [*found[:at], *found[at + 2 :]]
     if Wall.TREE in missing:
-        for name in (*_OF_THE_HOST, given["folder"], "/dev/shm"):  # noqa: S108
+        for name in (*_OF_THE_HOST, given["folder"], "/dev/shm"):
             found += ["--ro-bind-try", name, name]
     if Wall.CAPABILITIES in missing:
         for which in ("--uid", "--gid"):  # another user than root gets a namespace within, where they reach nothing
@@ -130,7 +131,7 @@ def started(
         handed.append(os.open(given["secret"], os.O_RDONLY))
     main, terminal = pty.openpty() if Wall.TERMINAL in missing else (-1, -1)
     try:
-        return subprocess.Popen(  # noqa: S603
+        return subprocess.Popen(
             command,
             executable=executable,
             stdin=code,
@@ -142,7 +143,7 @@ def started(
             user=user,
             group=user,
             extra_groups=None if user is None else [],
-            preexec_fn=(lambda: _take_terminal(terminal)) if Wall.TERMINAL in missing else None,  # noqa: PLW1509
+            preexec_fn=(lambda: _take_terminal(terminal)) if Wall.TERMINAL in missing else None,
         )
     finally:
         for handle in handed[1:]:

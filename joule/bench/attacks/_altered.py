@@ -96,7 +96,7 @@ async def are_gone(processes: Collection[int]) -> bool:
     """Whether they all end within a time that is long enough."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_SOON):
-            while any(_is_alive(each) for each in processes):
+            while any(_is_alive(each) for each in processes):  # noqa: ASYNC110 - the kernel tells nobody
                 await asyncio.sleep(0.02)
             return True
     return False
@@ -131,10 +131,10 @@ async def outlives_its_maker(given: Given, *, missing: Collection[Wall]) -> bool
     os.close(out)
     started: list[int] = []
     async with asyncio.timeout(_SOON):
-        while len(started := below(leader)) < 2:  # the first process inside, and the program
+        while len(started := below(leader)) < 2:  # noqa: ASYNC110 - the first process inside, and the program
             await asyncio.sleep(0.02)
     os.kill(maker, signal.SIGKILL)
-    os.waitpid(maker, 0)
+    await asyncio.to_thread(os.waitpid, maker, 0)
     if missing:
         await asyncio.sleep(0.3)
         lives = any(_is_alive(each) for each in started)

@@ -5,7 +5,6 @@ import os
 import secrets
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from joule.bench.attacks.attack import Given
+from sandbox.local import bwrap
 
 _KERNEL = ctypes.CDLL(None, use_errno=True)
 _PACK = ("numpy", "pandas", "matplotlib")
@@ -34,7 +34,7 @@ def ground() -> Iterator[Given]:
         _write(pack / "kept", "of the host")
         pack.chmod(0o777)
         (pack / "kept").chmod(0o666)
-        shared = Path("/dev/shm") / mark  # noqa: S108
+        shared = Path("/dev/shm") / mark
         _write(shared, mark)
         until.callback(shared.unlink)
         given: Given = {
@@ -43,7 +43,7 @@ def ground() -> Iterator[Given]:
             "secret": str(folder / "secret"),
             "pack": str(pack),
             "shared": str(shared),
-            "scratch": "/tmp",  # noqa: S108
+            "scratch": "/tmp",
             "abstract": mark,
             "service": str(folder / "service"),
             "host_name": socket.gethostname(),
@@ -137,7 +137,7 @@ def _segment(mark: str) -> Iterator[int]:
 @contextmanager
 def _bystander() -> Iterator[int]:
     """A process of ours that has nothing to do with it."""
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:  # noqa: S603
+    with subprocess.Popen([bwrap.interpreter().program, "-I", "-c", "input()"], stdin=subprocess.PIPE) as process:
         try:
             yield process.pid
         finally:

@@ -5,7 +5,9 @@ import platform
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from joule.bench.attacks import _ablation
@@ -26,6 +28,13 @@ class Found:
     guarded: Outcome
     alone: Sequence[tuple[Wall, Outcome]]  # with one of several walls taken out: still stopped
     open: Outcome  # with all of its walls taken out
+
+    def to_json(self) -> dict[str, Any]:
+        """As one line tells it; `why` is empty when all is as it should be."""
+        tries = [("with all walls", self.guarded), *((f"without {w.value}", o) for w, o in self.alone)]
+        said = [f"{how}: {one.said}" for how, one in tries if one.verdict is not Verdict.STOPPED]
+        said += [] if self.has_control else [f"no control: {self.open.said}"]
+        return {"name": self.name, "stopped": self.is_stopped, "control": self.has_control, "why": "; ".join(said)}
 
     @property
     def is_stopped(self) -> bool:
@@ -106,12 +115,18 @@ class Trial:
             await sandbox.kill()
 
 
+@cache
+def source(attack: Attack) -> str:
+    """What is shipped. Kept, because whoever gives up being root may not read it again."""
+    return inspect.getsource(attack.run)
+
+
 def _code(attack: Attack, told: Given) -> str:
     """What is run inside: the attack's own source, and what asks it for its outcome."""
     return "\n".join(
         [
             "Given = object",
-            inspect.getsource(attack.run),
+            source(attack),
             "try:",
             f"    _got = {attack.run.__name__}({ {**told, **attack.more}!r})",
             "except (OSError, MemoryError, RuntimeError) as _problem:",

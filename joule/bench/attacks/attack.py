@@ -49,7 +49,7 @@ class Wall(StrEnum):
     ALL = "the sandbox as a whole"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Attack:
     """Code that runs inside. It returns what it got, or nothing; an error of the system means it was stopped.
 

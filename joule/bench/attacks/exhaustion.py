@@ -12,10 +12,10 @@ def fork_without_end(given: Given) -> object:
     import os
     import signal
 
-    for made in range(60):
+    for _ in range(60):
         if os.fork() == 0:
             signal.pause()
-    return f"{made + 1} processes"
+    return "60 processes"
 
 
 def make_threads_without_end(given: Given) -> object:
@@ -215,9 +215,7 @@ ATTACKS = (
     Attack(number="20", run=fork_without_end, walls=(Wall.LIMIT_NPROC,), limits=Limits(processes=16)),
     Attack(number="21", run=make_threads_without_end, walls=(Wall.LIMIT_NPROC,), limits=Limits(processes=16)),
     Attack(number="22", run=reserve_more_than_there_is, walls=(Wall.LIMIT_AS,), limits=_SMALL),
-    Attack(
-        number="23", run=share_memory_between_many, walls=(Wall.WATCH,), limits=_SMALL, ended_by=Killer.MEMORY
-    ),
+    Attack(number="23", run=share_memory_between_many, walls=(Wall.WATCH,), limits=_SMALL, ended_by=Killer.MEMORY),
     Attack(number="23a", run=fill_memory_with_files, walls=(Wall.WATCH,), limits=_FILES, ended_by=Killer.MEMORY),
     Attack(number="23b", run=hide_memory_in_files_without_names, walls=(Wall.FILTER,), limits=_FILES),
     Attack(number="23c", run=hide_memory_nobody_maps, walls=(Wall.WATCH,), limits=_FILES, ended_by=Killer.MEMORY),

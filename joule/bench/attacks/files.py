@@ -124,7 +124,23 @@ def list_the_hosts_control_groups(given: Given) -> object:
 def find_a_disk_among_the_devices(given: Given) -> object:
     import os
 
-    plain = "null zero full random urandom tty console ptmx pts shm fd stdin stdout stderr core".split()
+    plain = [
+        "null",
+        "zero",
+        "full",
+        "random",
+        "urandom",
+        "tty",
+        "console",
+        "ptmx",
+        "pts",
+        "shm",
+        "fd",
+        "stdin",
+        "stdout",
+        "stderr",
+        "core",
+    ]
     return sorted(set(os.listdir("/dev")) - set(plain))
 
 
@@ -135,9 +151,7 @@ ATTACKS = (
     Attack(number="3", run=list_the_hosts_folders, walls=TREE),
     Attack(number="4", run=read_the_environment, walls=(Wall.ENVIRONMENT,)),
     Attack(number="5", run=read_the_environment_of_others, walls=(Wall.ENVIRONMENT,)),
-    Attack(
-        number="6", run=read_the_arguments_of_the_first_process, walls=(Wall.ARGUMENTS,), with_folder=True
-    ),
+    Attack(number="6", run=read_the_arguments_of_the_first_process, walls=(Wall.ARGUMENTS,), with_folder=True),
     Attack(number="7", run=find_the_installation_among_the_mounts, walls=TREE),
     Attack(number="8", run=use_a_descriptor_left_open, walls=(Wall.DESCRIPTORS,)),
     Attack(number="9", run=write_a_program_of_the_host, walls=(Wall.READ_ONLY, Wall.USER), only_root=True),

@@ -18,13 +18,14 @@ from joule.bench import _race
 from joule.bench.attacks import _altered
 from joule.bench.attacks._altered import a_sandbox, end_of, said
 from joule.bench.attacks.attack import Given, Siege, Wall
+from joule.kernel.clock import SystemClock
 from sandbox.contract import Exited, SandboxId, SandboxSpec
 from sandbox.errors import PathRefused, ProtocolBroken, QuotaExceeded
 from sandbox.local.session import LocalSandbox
 from sandbox.local.wire import MOST, Wire, parsed
-from joule.kernel.clock import SystemClock
 
 _FOLLOWING = (("| os.O_NOFOLLOW ", ""), ("| os.O_NOFOLLOW, dir_fd", ", dir_fd"))  # the guest without its care
+_ENDS_NO_OTHERS = ("os.kill(-1, signal.SIGKILL)", "return")
 _TRAPS = "import os\nos.symlink('/etc/passwd','link')\nos.symlink('/etc','folder')\nos.mkfifo('pipe')\n"
 
 
@@ -119,7 +120,7 @@ async def _took_words_for_frames(given: Given) -> bool:
 
 _PRINTS = (
     "import os, struct, time\n"
-    "told = b'{\"code\": 77, \"signal\": null}'\n"
+    'told = b\'{"code": 77, "signal": null}\'\n'
     "os.write(1, struct.pack('>cI', b'x', len(told)) + told)\n"
     "time.sleep(0.5)\n"
 )
@@ -130,11 +131,13 @@ async def stay_for_the_next_job(given: Given) -> bool:
 
 
 async def _ended_no_others(given: Given) -> bool:
-    return await _stays(given, ("os.kill(-1, signal.SIGKILL)", "return"))
+    return await _stays(given, _ENDS_NO_OTHERS)
 
 
 async def _stays(given: Given, *alterations: tuple[str, str]) -> bool:
-    lingering = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    for n in range(3): os.close(n)\n    time.sleep(60)\n"
+    lingering = (
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    for n in range(3): os.close(n)\n    time.sleep(60)\n"
+    )
     async with a_sandbox(given, *alterations) as sandbox:
         await said(sandbox, lingering)
         count = "import os; print(len([each for each in os.listdir('/proc') if each.isdigit()]))"
@@ -142,11 +145,11 @@ async def _stays(given: Given, *alterations: tuple[str, str]) -> bool:
 
 
 async def outlive_the_sandbox(given: Given) -> bool:
-    async with a_sandbox(given) as sandbox:
+    async with a_sandbox(given, _ENDS_NO_OTHERS) as sandbox:  # so that it lives until the end
         await said(sandbox, _altered.DAEMON)
         inside = _altered.below(sandbox._process.pid)
         await sandbox.kill()
-        return not inside or not await _altered.are_gone(inside)
+        return len(inside) < 3 or not await _altered.are_gone(inside)
 
 
 async def _had_no_numbers_of_its_own(given: Given) -> bool:

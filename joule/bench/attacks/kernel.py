@@ -77,7 +77,7 @@ def type_into_a_terminal(given: Given) -> object:
     import fcntl
     import os
 
-    main, terminal = os.openpty()
+    _, terminal = os.openpty()
     child = os.fork()
     if child == 0:
         os.setsid()
@@ -125,9 +125,9 @@ _FILTER, _BOTH = (Wall.FILTER,), (Wall.FILTER, Wall.CAPABILITIES)
 _THREE = (*_BOTH, Wall.NAMESPACES)  # in a namespace within another one capabilities reach nothing
 _CALLS: tuple[tuple[str, str, tuple[int, int], tuple[int | str, ...], tuple[Wall, ...]], ...] = (
     # number, name, (x86-64, aarch64), arguments, walls
-    ("33", "chroot", (161, 51), ("/tmp",), _BOTH),  # noqa: S108
-    ("34", "pivot_root", (155, 41), ("/tmp", "/tmp"), _THREE),  # noqa: S108
-    ("12", "mount", (165, 40), ("none", "/tmp", "tmpfs", 0, 0), _THREE),  # noqa: S108
+    ("33", "chroot", (161, 51), ("/tmp",), _BOTH),
+    ("34", "pivot_root", (155, 41), ("/tmp", "/tmp"), _THREE),
+    ("12", "mount", (165, 40), ("none", "/tmp", "tmpfs", 0, 0), _THREE),
     ("12a", "umount2", (166, 39), ("/nowhere", 0), _FILTER),
     ("35", "fsopen", (430, 430), ("tmpfs", 0), _THREE),
     ("35a", "open_tree", (428, 428), (-1, "/nowhere", 0), _FILTER),
@@ -142,7 +142,7 @@ _CALLS: tuple[tuple[str, str, tuple[int, int], tuple[int | str, ...], tuple[Wall
     ("42a", "add_key", (248, 217), ("user", "joule", "x", 1, -2), _FILTER),
     ("42b", "request_key", (249, 218), ("user", "nothing", 0, 0), _FILTER),
     ("43", "open_by_handle_at", (304, 265), (-1, 0, 0), _FILTER),
-    ("43a", "name_to_handle_at", (303, 264), (-100, "/tmp", 0, 0, 0), _FILTER),  # noqa: S108
+    ("43a", "name_to_handle_at", (303, 264), (-100, "/tmp", 0, 0, 0), _FILTER),
     ("44", "reboot", (169, 142), (0, 0, 0, 0), _THREE),
     ("45", "personality", (135, 92), (0x0040000,), _FILTER),
     ("32", "setns", (308, 268), (-1, 0), _FILTER),
@@ -158,7 +158,9 @@ _CALLS: tuple[tuple[str, str, tuple[int, int], tuple[int | str, ...], tuple[Wall
 )
 
 
-def _attack(number: str, name: str, numbers: tuple[int, int], arguments: tuple[int | str, ...], walls: tuple[Wall, ...]) -> Attack:
+def _attack(
+    number: str, name: str, numbers: tuple[int, int], arguments: tuple[int | str, ...], walls: tuple[Wall, ...]
+) -> Attack:
     given = {"call": numbers[0 if _X86 else 1], "arguments": arguments}
     return Attack(number=number, run=call, called=f"call_{name}", more=given, walls=walls)
 
@@ -167,9 +169,7 @@ _NAMESPACES = (Wall.FILTER, Wall.NAMESPACES)
 ATTACKS = (
     *(_attack(*each) for each in _CALLS),
     Attack(number="30", run=become_root_of_a_new_namespace, walls=_NAMESPACES),
-    Attack(
-        number="31", run=be_born_into_a_new_namespace, walls=_NAMESPACES, more={"call": 56 if _X86 else 220}
-    ),
+    Attack(number="31", run=be_born_into_a_new_namespace, walls=_NAMESPACES, more={"call": 56 if _X86 else 220}),
     Attack(number="31a", run=be_born_by_the_newer_call, walls=_NAMESPACES),
     Attack(number="37", run=read_memory_of_another_process, walls=_FILTER),
     Attack(number="37b", run=take_a_descriptor_of_the_guest, walls=_FILTER),

@@ -10,7 +10,9 @@ def become_root_by_a_program_that_may(given: Given) -> object:
 
     for program in ("/usr/bin/su", "/usr/bin/passwd", "/usr/bin/mount"):
         try:
-            process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            process = subprocess.Popen(
+                [program], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
         except OSError:
             continue
         told = open(f"/proc/{process.pid}/status").read()
@@ -27,8 +29,7 @@ def gain_privileges_by_starting_a_program(given: Given) -> object:
 
 def hold_capabilities(given: Given) -> object:
     told = open("/proc/self/status").read()
-    held = [line for line in told.splitlines() if line.startswith("Cap") and int(line.split()[1], 16)]
-    return held
+    return [line for line in told.splitlines() if line.startswith("Cap") and int(line.split()[1], 16)]
 
 
 def run_without_a_filter(given: Given) -> object:
