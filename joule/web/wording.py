@@ -13,6 +13,11 @@ TOOLS: dict[str, tuple[str, str]] = {  # tool or action → icon, what it does i
     "remember": ("mind", "Remember"),
     "recall": ("mind", "Look in memory for"),
     "forget": ("trash", "Forget"),
+    "run_python": ("spark", "Run Python"),
+    "run_shell": ("spark", "Run in the shell"),
+    "write_workspace": ("pen", "Write in the workspace"),
+    "read_workspace": ("file", "Read in the workspace"),
+    "plot": ("table", "Plot"),
 }
 
 FACTS: dict[str, str] = {  # facts of a decision → words; a fact not listed is shown under its own name

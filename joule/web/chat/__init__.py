@@ -1,6 +1,6 @@
 """The app people chat in: signing in, projects, conversations, files, memory, their own account."""
 
-from joule.web.chat import account, conversation, files, memory, projects, sending, signin, streaming
+from joule.web.chat import account, artifacts, conversation, files, memory, projects, sending, signin, streaming
 
 routers = (
     signin.router,
@@ -10,5 +10,6 @@ routers = (
     sending.router,
     streaming.router,
     files.router,
+    artifacts.router,
     memory.router,
 )
