@@ -34,8 +34,9 @@ from traces import reader
 
 TARGETS = {"foreign_rows": {"max": 0.0}, "controls_missed": {"max": 0.0}}
 REQUEST = "Forget that"  # forgetting ends in a question to a person, so that there is an approval too
-# Places for ids of things neither organisation has here: accounts and MCP servers are filled in their own rooms' tests.
-NOBODYS = {"provider": "hubspot", **{name: str(new_id()) for name in ("connection", "server", "tool")}}
+# Places for ids of things neither organisation has here: accounts, MCP servers and artifacts are filled in their own
+# rooms' tests.
+NOBODYS = {"provider": "hubspot", **{name: str(new_id()) for name in ("connection", "server", "tool", "artifact")}}
 WORDS = {"answer": "approve", "role": "member", "confirmed": "yes", "kind": "fact", "pinned": "true", "version": "1"}
 
 
