@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from joule.bench.attacks import exhaustion, files, guest, kernel, network, privilege
+from joule.bench.attacks import answers, exhaustion, files, guest, kernel, network, privilege
 from joule.bench.attacks._ground import ground
 from joule.bench.attacks._ordinary import as_an_ordinary_user
 from joule.bench.attacks._trial import Trial
@@ -17,6 +17,7 @@ THEMES: dict[str, tuple[Attack | Siege, ...]] = {
     "kernel": kernel.ATTACKS,
     "privilege": privilege.ATTACKS,
     "guest": guest.ATTACKS,
+    "answers": answers.ATTACKS,
 }
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import sys
 
 from joule.bench.attacks import THEMES, judged
@@ -21,6 +22,7 @@ def main(theme: str) -> None:
     asyncio.run(judged("files", at_most=1))
     user = bwrap.unused_user()
     if user is not None:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.RLIM_INFINITY))  # what a shell gives
         os.setgroups([])
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)

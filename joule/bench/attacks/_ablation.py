@@ -7,6 +7,7 @@ import asyncio
 import os
 import platform
 import pty
+import resource
 import signal
 import subprocess
 from collections.abc import Collection, Sequence
@@ -130,7 +131,10 @@ def started(
     if Wall.DESCRIPTORS in missing:
         handed.append(os.open(given["secret"], os.O_RDONLY))
     main, terminal = pty.openpty() if Wall.TERMINAL in missing else (-1, -1)
+    dumps = resource.getrlimit(resource.RLIMIT_CORE)
     try:
+        if Wall.LIMIT_CORE in missing and os.geteuid() == 0:
+            resource.setrlimit(resource.RLIMIT_CORE, (0, resource.RLIM_INFINITY))
         return subprocess.Popen(
             command,
             executable=executable,
@@ -146,6 +150,7 @@ def started(
             preexec_fn=(lambda: _take_terminal(terminal)) if Wall.TERMINAL in missing else None,
         )
     finally:
+        resource.setrlimit(resource.RLIMIT_CORE, dumps)
         for handle in handed[1:]:
             os.close(handle)
         if terminal >= 0:

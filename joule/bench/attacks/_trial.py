@@ -2,6 +2,7 @@
 
 import inspect
 import platform
+import resource
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -56,7 +57,11 @@ class Trial:
     def fits(self, attack: Attack | Siege) -> bool:
         """Whether there is anything to attack on this machine, as this user."""
         of_the_machine = not isinstance(attack, Attack) or platform.machine() in attack.machines
-        return of_the_machine and (self._is_root or not attack.only_root)
+        # A process that may write no dump itself, and is not root, cannot show what would be without that.
+        can_show = (
+            Wall.LIMIT_CORE not in attack.walls or self._is_root or resource.getrlimit(resource.RLIMIT_CORE)[1] != 1
+        )
+        return of_the_machine and can_show and (self._is_root or not attack.only_root)
 
     async def judged(self, attack: Attack | Siege) -> Found:
         if isinstance(attack, Siege):
