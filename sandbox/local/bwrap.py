@@ -17,10 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 
 from sandbox.contract import SandboxSpec
 from sandbox.errors import SandboxUnavailable
+from sandbox.local import reach
 from sandbox.local.seccomp import program
 
 OLDEST = (0, 8)  # the first that can close the door to further user namespaces behind itself
@@ -79,29 +81,55 @@ def spawn(
         os.lseek(handle, 0, os.SEEK_SET)
         return str(handle)
 
+    identity = unused_user()
+    hidden = [] if identity is None else _hidden(options)
+    options = _through(options, hidden)
     last = [part for path, content in contents.items() for part in ("--file", handed(content), path)]
     last += ["--remount-ro", "/", "--seccomp", handed(seccomp)]
     arguments = handed(b"".join(each.encode() + b"\0" for each in (*options, *last)))
-    identity = unused_user()
+    command = ["--args", arguments, "--", *command]
+    executable, first, drops = bubblewrap(), ["bwrap"], identity
+    if hidden:  # then it is the one in between who drops the user
+        executable, drops = sys.executable, None
+        first = [sys.executable, "-I", "-S", reach.__file__, str(identity), bubblewrap(), str(len(hidden)), *hidden]
     try:
         return subprocess.Popen(
-            ["bwrap", "--args", arguments, "--", *command],
-            executable=bubblewrap(),
+            [*first, *command],
+            executable=executable,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env={},
             pass_fds=[connection, *given],
             start_new_session=True,
-            user=identity,
-            group=identity,
-            extra_groups=None if identity is None else [],
+            user=drops,
+            group=drops,
+            extra_groups=None if drops is None else [],
         )
     except OSError as problem:
         raise SandboxUnavailable(f"bubblewrap did not start: {problem.strerror}", fix=_INSTALL) from problem
     finally:
         for handle in given:
             os.close(handle)
+
+
+def _hidden(options: Sequence[str]) -> list[str]:
+    """The folders to bind that only root can reach, such as those in its home."""
+    sources = [each for before, each in pairwise(options) if before == "--ro-bind"]
+    return [each for each in sources if not _is_open(Path(each).resolve())]
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        return path.stat().st_mode & 0o005 == 0o005 and all(each.stat().st_mode & 0o001 for each in path.parents)
+    except OSError:
+        return True  # bubblewrap will say what is wrong with it
+
+
+def _through(options: Sequence[str], hidden: Sequence[str]) -> list[str]:
+    """The options with hidden folders taken from where they can be reached."""
+    places = {each: f"{reach.PLACE}/{number}" for number, each in enumerate(hidden)}
+    return [places.get(each, each) if before == "--ro-bind" else each for before, each in pairwise(["", *options])]
 
 
 def why_not(said: str) -> SandboxUnavailable:
@@ -138,7 +166,7 @@ def bubblewrap() -> str:
 
 @cache
 def interpreter() -> Interpreter:
-    """A Python of our own version, so that the pack fits: the system's, else ours if the guest's user can reach it."""
+    """A Python of our own version, so that the pack fits: the system's, else ours."""
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     if os.access(system := f"/usr/bin/{version}", os.X_OK):
         return Interpreter(program=system, prefix=None)
@@ -146,11 +174,11 @@ def interpreter() -> Interpreter:
     ours = prefix / "bin" / version
     if prefix.is_relative_to("/usr"):
         return Interpreter(program=str(ours), prefix=None)
-    if ours.exists() and all(each.stat().st_mode & 0o001 for each in (prefix, *prefix.parents)):
+    if os.access(ours, os.X_OK):
         return Interpreter(program=str(ours), prefix=str(prefix))
     raise SandboxUnavailable(
-        f"there is no {version} that the sandbox's own user can reach",
-        fix=f"Install {version} for everybody (apt-get install {version}), or put Joule's Python outside of a home.",
+        f"there is no {version} to run code with",
+        fix=f"Install {version} for everybody (apt-get install {version}).",
     )
 
 
