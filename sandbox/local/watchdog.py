@@ -13,6 +13,7 @@ from sandbox.contract import Killer, Limits, Usage
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _NO_FILE = b" /dev/zero (deleted)"  # how the kernel names them
+_MOST_ON_ITS_WAY = {b"socket": 2**19, b"pipe": 2**16}  # bytes one of them can hold
 _FILES = ("workspace", "tmp", "dev/shm")
 
 
@@ -35,7 +36,7 @@ class Look:
 def look(leader: int) -> Look:
     """Look at the sandbox whose first process outside is `leader`. What has ended meanwhile counts as nothing."""
     processes = _tree(leader)
-    held = sum(_anonymous(each) for each in processes) + _shared(processes[1:])
+    held = sum(_anonymous(each) for each in processes) + _shared(processes[1:]) + _on_its_way(processes[1:])
     blocks = inodes = 0
     for each in processes[1:]:  # the first one of bubblewrap stands outside
         try:
@@ -87,3 +88,19 @@ def _shared(processes: list[int]) -> int:
                     start, end = (int(part, 16) for part in where.split(b"-"))
                     found[inode] = max(found.get(inode, 0), int(offset, 16) + end - start)
     return sum(found.values())
+
+
+def _on_its_way(processes: list[int]) -> int:
+    """The most that open sockets and pipes can hold unread, for nobody tells how much they do."""
+    found: set[bytes] = set()
+    for each in processes:
+        try:
+            opened = os.listdir(f"/proc/{each}/fd")
+        except OSError:
+            continue
+        for name in opened:
+            try:
+                found.add(os.readlink(os.fsencode(f"/proc/{each}/fd/{name}")))
+            except OSError:
+                continue
+    return sum(_MOST_ON_ITS_WAY.get(each.partition(b":[")[0], 0) for each in found)

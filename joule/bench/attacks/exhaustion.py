@@ -87,6 +87,24 @@ def hide_memory_nobody_maps(given: Given) -> object:
     return "120 MB that no process seems to hold"
 
 
+def hide_memory_in_sockets(given: Given) -> object:
+    import os
+    import socket
+    import time
+
+    children, kept = 0, []
+    while children < 2 and os.fork():
+        children += 1
+    for _ in range(100):
+        for end in socket.socketpair():
+            end.setblocking(False)
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**20)
+            kept.append(end)
+    sent = sum(end.send(bytes(150_000)) for end in kept)
+    time.sleep(given["patience"])
+    return children == 2 and sent > 25 * 2**20 and f"three times {sent} bytes on their way to nobody"
+
+
 def hide_memory_in_segments(given: Given) -> object:
     import ctypes
 
@@ -219,6 +237,7 @@ ATTACKS = (
     Attack(number="23a", run=fill_memory_with_files, walls=(Wall.WATCH,), limits=_FILES, ended_by=Killer.MEMORY),
     Attack(number="23b", run=hide_memory_in_files_without_names, walls=(Wall.FILTER,), limits=_FILES),
     Attack(number="23c", run=hide_memory_nobody_maps, walls=(Wall.WATCH,), limits=_FILES, ended_by=Killer.MEMORY),
+    Attack(number="23f", run=hide_memory_in_sockets, walls=(Wall.WATCH,), limits=_FILES, ended_by=Killer.MEMORY),
     Attack(number="23d", run=hide_memory_in_segments, walls=(Wall.FILTER,)),
     Attack(number="23e", run=hide_memory_in_messages, walls=(Wall.FILTER,)),
     Attack(number="24", run=fill_the_workspace, walls=(Wall.SIZES,), limits=_ROOMY),
