@@ -102,7 +102,7 @@ class Usage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SandboxInfo:
+class KnownSandbox:
     """A sandbox that exists, whoever made it."""
 
     id: SandboxId
@@ -186,7 +186,7 @@ class SandboxBackend(Protocol):
         """The sandbox of that id. Raises `SandboxGone`."""
         ...
 
-    async def listed(self, labels: Mapping[str, str] | None = None) -> tuple[SandboxInfo, ...]:
+    async def listed(self, labels: Mapping[str, str] | None = None) -> tuple[KnownSandbox, ...]:
         """All that exist and carry these labels, to find those that nobody remembers."""
         ...
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from joule.kernel.clock import Clock
-from sandbox.contract import Boundary, Probe, SandboxId, SandboxInfo, SandboxSpec
+from sandbox.contract import Boundary, KnownSandbox, Probe, SandboxId, SandboxSpec
 from sandbox.errors import SandboxGone, SandboxUnavailable
 from sandbox.local import bwrap
 from sandbox.local.session import LocalSandbox
@@ -60,7 +60,7 @@ class LocalBackend:
                 backend=self.name,
                 boundary=self.boundary,
                 reason="what runs in a sandbox cannot be watched from here",
-                fix="Use a kernel that tells of child processes (CONFIG_PROC_CHILDREN), or choose the e2b backend.",
+                fix="Use a kernel that tells of child processes (CONFIG_PROC_CHILDREN).",
             )
         said = getattr(heard[0], "data", b"").strip()
         if said == str(bwrap.INSIDE_UID).encode():
@@ -88,7 +88,7 @@ class LocalBackend:
             raise SandboxGone()
         return found
 
-    async def listed(self, labels: Mapping[str, str] | None = None) -> tuple[SandboxInfo, ...]:
+    async def listed(self, labels: Mapping[str, str] | None = None) -> tuple[KnownSandbox, ...]:
         wanted = (labels or {}).items()
         return tuple(
             each.info

@@ -138,15 +138,15 @@ def why_not(said: str) -> SandboxUnavailable:
         return SandboxUnavailable(
             "this system lets no program make user namespaces",
             fix=(
-                "On Ubuntu install bubblewrap from the distribution, whose AppArmor profile allows it; in Docker start "
-                "the container with --security-opt seccomp=unconfined --security-opt apparmor=unconfined; or choose "
-                "the e2b backend."
+                "On Ubuntu install bubblewrap from the distribution and allow it with an AppArmor profile; in Docker start "
+                "the container with --security-opt seccomp=unconfined --security-opt apparmor=unconfined. The words for "
+                "both are in docs/sandbox.md. Then run `joule sandbox probe`."
             ),
         )
     if "RTM_NEWADDR" in said or "loopback" in said:
         return SandboxUnavailable(
             "this system lets no program make a network of its own",
-            fix="Allow network namespaces for ordinary users, or choose the e2b backend.",
+            fix="Allow network namespaces for ordinary users, then run `joule sandbox probe`.",
         )
     return SandboxUnavailable("bubblewrap ended at once", fix=_INSTALL)
 

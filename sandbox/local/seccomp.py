@@ -81,7 +81,8 @@ def program(machine: str) -> bytes:
     known = _MACHINES.get(machine)
     if known is None:
         raise SandboxUnavailable(
-            f"no filter on system calls is known for {machine}", fix="Use the e2b backend: see docs/sandbox.md."
+            f"no filter on system calls is known for {machine}",
+            fix="Run workers on x86-64 or aarch64: see docs/sandbox.md.",
         )
     code = [
         _step(_LOAD, _ARCHITECTURE),

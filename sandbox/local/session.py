@@ -12,7 +12,7 @@ from typing import Any
 
 from joule.kernel.clock import Clock
 from sandbox import paths
-from sandbox.contract import Entry, Event, Exited, Killer, Output, SandboxId, SandboxInfo, SandboxSpec, Usage
+from sandbox.contract import Entry, Event, Exited, Killer, KnownSandbox, Output, SandboxId, SandboxSpec, Usage
 from sandbox.errors import PathRefused, ProtocolBroken, QuotaExceeded, SandboxGone
 from sandbox.local.watchdog import look
 from sandbox.local.wire import MOST, Wire, parsed, whole
@@ -39,8 +39,10 @@ class LocalSandbox:
         self._created_at = self._used_at = self._clock.now()
 
     @property
-    def info(self) -> SandboxInfo:
-        return SandboxInfo(id=self.id, labels=self.spec.labels, created_at=self._created_at, expires_at=self.expires_at)
+    def info(self) -> KnownSandbox:
+        return KnownSandbox(
+            id=self.id, labels=self.spec.labels, created_at=self._created_at, expires_at=self.expires_at
+        )
 
     @property
     def expires_at(self) -> datetime:
