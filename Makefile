@@ -10,13 +10,13 @@ help:
 	@echo "make setup   only set up .venv from requirements.lock"
 	@echo "make check   formatting, types and import contracts, without the tests"
 	@echo "make docs    write the generated pages again"
-	@echo "make lock    compile requirements.lock from pyproject.toml (needs uv)"
+	@echo "make lock    compile requirements.lock from pyproject.toml and sandbox/pack.lock from pack.in (needs uv)"
 
 setup:
 	@tools/setup.sh
 
 up: setup
-	@exec $(BIN)/joule up
+	@exec $(BIN)/joule up --pack
 
 test:
 	@tools/setup.sh --browser
@@ -38,3 +38,5 @@ lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv on the PATH" >&2; exit 1; }
 	uv pip compile --quiet --no-header --universal --generate-hashes --python-version 3.11 \
 	  --group dev --extra aws --extra bench --extra e2b --extra embeddings --extra openai --extra otel pyproject.toml -o requirements.lock
+	cd sandbox && uv pip compile --quiet --no-header --universal --generate-hashes --python-version 3.11 \
+	  --no-emit-index-url pack.in -o pack.lock

@@ -1,4 +1,4 @@
-"""What workers look after beside tasks: partitions, the daily sweep, connected accounts, documents.
+"""What workers look after beside tasks: partitions, the daily sweep, connected accounts, documents, sandboxes.
 
 Split from the assembly for its length alone: like it, it knows every room and nobody but it and tests asks for these.
 """
@@ -18,6 +18,7 @@ from joule.privacy.upkeep import Upkeep
 from joule.tasks.dispatch import Queue, forget_jobs
 from joule.tasks.lapsed import resume_lapsed
 from memory.knowledge.upkeep import Upkeep as DocumentUpkeep
+from sandbox.upkeep import Upkeep as SandboxUpkeep
 
 if TYPE_CHECKING:
     from joule.assembly import House
@@ -76,6 +77,11 @@ def document_upkeep_of(house: "House") -> DocumentUpkeep:
         organisations=_organisations(house),
         model=house.embedding_model,
     )
+
+
+def sandbox_upkeep_of(house: "House") -> SandboxUpkeep:
+    """What ends sandboxes and artifacts whose time is over in this house."""
+    return house.sandboxes.upkeep(house.commands.perform, _organisations(house))
 
 
 def _organisations(house: "House") -> Callable[[], Awaitable[Sequence[OrgId]]]:

@@ -14,10 +14,11 @@ from integrations.care.handler import CareHandler
 from integrations.handler import IntegrationsHandler
 from integrations.mcp.handler import McpHandler
 from integrations.revoking import Revoking
+from joule import _upkeep as upkeeps
 from joule._accounts import accounts
 from joule._embedding import embedding
 from joule._memories import FOLLOWERS, known_project, names_of
-from joule._upkeep import account_upkeep_of, document_upkeep_of, keep_partitions_ahead, upkeep_of
+from joule._sandboxes import Sandboxes, sandboxes
 from joule.database.age import check_schema
 from joule.database.engine import Database
 from joule.database.walls import check_role, check_walls
@@ -51,6 +52,7 @@ from memory.handler import MemoryHandler
 from memory.items.handler import ItemsHandler
 from memory.knowledge.handler import KnowledgeHandler
 from memory.knowledge.reading.parse import Reader
+from sandbox.handler import SandboxHandler
 from traces.announcing import Announcer
 from traces.opening import Journals
 
@@ -70,6 +72,7 @@ class House:
     journals: Journals
     commands: Commands
     embedding_model: str | None  # what documents are embedded with; None: they are found by words alone
+    sandboxes: Sandboxes
 
     @property
     def reasons(self) -> Mapping[str, str]:
@@ -90,6 +93,7 @@ class House:
             journals=self.journals,
             settings=self.settings.task,
             toolbox=Toolbox(*more_tools),
+            has_sandbox=self.sandboxes.available,
         )
         worker = Worker(
             database=self.database,
@@ -104,10 +108,11 @@ class House:
         async with asyncio.TaskGroup() as group:
             working = group.create_task(worker.run())
             upkeep = (
-                group.create_task(keep_partitions_ahead(self)),
-                group.create_task(upkeep_of(self).keep_running()),
-                group.create_task(account_upkeep_of(self).keep_running()),
-                group.create_task(document_upkeep_of(self).keep_running()),
+                group.create_task(upkeeps.keep_partitions_ahead(self)),
+                group.create_task(upkeeps.upkeep_of(self).keep_running()),
+                group.create_task(upkeeps.account_upkeep_of(self).keep_running()),
+                group.create_task(upkeeps.document_upkeep_of(self).keep_running()),
+                group.create_task(upkeeps.sandbox_upkeep_of(self).keep_running()),
             )
             await stop.wait()
             worker.stop()
@@ -153,6 +158,8 @@ async def open_house(
         meaning = await outside.enter_async_context(
             embedding(settings.embedding, embeddings, perform=lambda action: commands.perform(action))
         )
+        boxes = sandboxes(settings, database=database, vault=vault, clock=now)
+        outside.push_async_callback(boxes.sessions.close)
         permits = Permits(clock=now)
         waiting = WaitingTasks(vault=vault, clock=now, dispatcher=Queue())
         handlers: list[Handler] = [
@@ -257,6 +264,13 @@ async def open_house(
                 ),
                 loopback=connected.loopback,
             ),
+            SandboxHandler(
+                admission=permits,
+                vault=vault,
+                clock=now,
+                running=boxes.running,
+                known_project=boxes.known_project,
+            ),
             *more,
         ]
         actions = [action for handler in handlers for action in handler.methods()]
@@ -277,6 +291,7 @@ async def open_house(
                 journals=journals,
                 commands=commands,
                 embedding_model=None if meaning.embedder is None else meaning.embedder.model,
+                sandboxes=boxes,
             )
     finally:
         await outside.aclose()

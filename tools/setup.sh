@@ -33,6 +33,13 @@ ensure_browser() {
   tools/apt.sh chromium fonts-dejavu-core
 }
 
+# Sandboxes need it. Without it Joule runs, but runs no code: the tests need it, everybody else is told.
+ensure_bubblewrap() {
+  if command -v bwrap >/dev/null || tools/apt.sh bubblewrap; then return; fi
+  [ "${1:-}" = "--browser" ] && fail "the tests need bubblewrap"
+  say "without bubblewrap the agent runs no code; everything else works (joule sandbox probe says more)"
+}
+
 # Installs what each tests/support/*/package-lock.json pins, by hash and without running its scripts; once per lock.
 ensure_peers() {
   local lock folder stamp wanted log
@@ -71,6 +78,7 @@ counted_pip() {
   fail "pip could not install the locked packages; its last words are above"
 }
 
+ensure_bubblewrap "$@"
 if [ "${1:-}" = "--browser" ]; then
   ensure_browser
   ensure_peers

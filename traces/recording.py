@@ -52,7 +52,8 @@ class Recording:
 
     def unfinished_text(self) -> str:
         """What was shown of an answer that has no end yet."""
-        open_calls = [call for call in self.texts if self.step(call).end is None]
+        # What a tool says while it works is on its card, and no part of an answer.
+        open_calls = [call for call in self.texts if call.startswith("model/") and self.step(call).end is None]
         return "".join(self.texts[open_calls[-1]]) if open_calls else ""
 
     def step(self, call: str) -> Step:

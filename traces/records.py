@@ -84,8 +84,11 @@ def _are_facts(value: Any) -> bool:
 ATTRIBUTES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "action": _is_word,
     "approval_id": _is_id,
+    "artifact_bytes": _is_count,
+    "artifacts": _is_count,
     "attempt": _is_count,
     "binding": _is_hash,  # keyed commitment to what was asked
+    "boundary": _is_word,  # what stood between code and the machine
     "bundle": _is_hash,  # digest of the policies that decided
     "code": _is_word,
     "code_version": _is_word,
@@ -93,10 +96,13 @@ ATTRIBUTES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "decision_id": _is_id,
     "duration_us": _is_count,
     "effect": _is_word,
+    "exit_code": _is_count,
     "facts": _are_facts,
+    "fresh": _is_count,  # 1: the sandbox was made for this run
     "graph": _is_hash,
     "input_tokens": _is_count,
     "integrity": _is_word,
+    "killed_by": _is_word,
     "model": _is_hash,
     "outcome": _is_word,
     "output_tokens": _is_count,
@@ -105,6 +111,8 @@ ATTRIBUTES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "project": _is_id,
     "prompt": _is_hash,
     "provider": _is_word,
+    "refused_files": _is_count,
+    "session": _is_id,
     "spend_micros": _is_count,
     "task_kind": _is_word,
     "thread": _is_id,

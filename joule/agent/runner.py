@@ -4,7 +4,7 @@ What is on record is not done again. The run ends with a row that says how, or l
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -18,6 +18,7 @@ from joule.database.errors import DatabaseAway
 from joule.governance.gate import Gate
 from joule.kernel.errors import ApprovalNeeded, Fenced, JouleError, JournalDown, LimitReached, Stopped
 from joule.kernel.settings import TaskSettings
+from sandbox.actions import RunPython
 from traces.journal import TaskJournal
 from traces.opening import Journals
 from traces.records import Kind, Row
@@ -26,8 +27,18 @@ from traces.records import Kind, Row
 class Runner:
     """The agent, as a worker uses it."""
 
-    def __init__(self, *, gate: Gate, journals: Journals, settings: TaskSettings, toolbox: Toolbox) -> None:
+    def __init__(
+        self,
+        *,
+        gate: Gate,
+        journals: Journals,
+        settings: TaskSettings,
+        toolbox: Toolbox,
+        has_sandbox: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        """`has_sandbox` says whether code can be run here just now; without it, or where not, no tool offers it."""
         self._gate, self._journals, self._settings, self._toolbox = gate, journals, settings, toolbox
+        self._has_sandbox = has_sandbox
 
     async def run(self, claim: Claim) -> Outcome:
         """Run one attempt. Raises `Fenced`, `JournalDown` or `DatabaseAway` when it could not be written how it ended."""
@@ -40,7 +51,7 @@ class Runner:
     async def _run(self, claim: Claim, journal: TaskJournal) -> Outcome:
         if journal.recording.ended is not None:
             return _as_recorded(journal.recording.ended)
-        started = self._start(journal, claim)
+        started = await self._start(journal, claim)
         try:
             async with asyncio.timeout(self._settings.max_seconds):
                 answer = await work(
@@ -65,7 +76,7 @@ class Runner:
             return await self._end(journal, self._failed(journal, problem), problem)
         return await self._end(journal, done(answer))
 
-    def _start(self, journal: TaskJournal, claim: Claim) -> Mapping[str, Any]:
+    async def _start(self, journal: TaskJournal, claim: Claim) -> Mapping[str, Any]:
         """What the task began with: as recorded if it began before, else what it is claimed with now."""
         if journal.recording.started is not None:
             journal.note(Kind.TASK_RESUMED, attrs={"attempt": claim.attempt})
@@ -81,6 +92,8 @@ class Runner:
             content["connections"] = True  # so that a replay asks for them, and one of an older record does not
         if DescribeMcpTools in self._gate.methods:
             content["mcp"] = True
+        if RunPython in self._gate.methods and self._has_sandbox is not None and await self._has_sandbox():
+            content["sandbox"] = {"thread": str(claim.thread)}
         journal.note(
             Kind.TASK_STARTED,
             attrs={

@@ -13,6 +13,7 @@ from joule.agent.connected import connected, told, tools_of
 from joule.agent.context import opening
 from joule.agent.graph import Run, State
 from joule.agent.limits import Limits
+from joule.agent.sandboxed import tools_of as sandbox_tools
 from joule.agent.served import served
 from joule.agent.served import tools_of as served_tools
 from joule.agent.task import Exchange
@@ -43,7 +44,7 @@ async def work(
     bench = Bench(gate=gate, principal=principal, project=project, label=label, loop=asyncio.get_running_loop())
     accounts = await connected(bench) if started.get("connections") else None
     servers = await served(bench) if started.get("mcp") else None
-    offered = toolbox.joined(*tools_of(accounts), *served_tools(servers))
+    offered = toolbox.joined(*sandbox_tools(started.get("sandbox")), *tools_of(accounts), *served_tools(servers))
     run = Run(bench=bench, tools=offered.stubs(bench), specs=offered.specs, limits=Limits(settings))
     messages = await opening(bench, request=started["request"], history=_history(started), accounts=told(accounts))
     state: State = {"messages": messages, "step": 0, "last": None}

@@ -38,7 +38,8 @@ from traces import reader
 
 TARGETS = {"foreign_rows": {"max": 0.0}, "controls_missed": {"max": 0.0}}
 REQUEST = "Forget that"  # forgetting ends in a question to a person, so that there is an approval too
-NOBODYS = {"provider": "demo_crm"}  # names of what belongs to no organisation
+# Names of what belongs to no organisation; artifacts are made in their own room's tests.
+NOBODYS = {"provider": "demo_crm", "artifact": str(new_id())}
 WORDS = {
     "code": "a-code",
     "answer": "approve",

@@ -221,6 +221,27 @@ async def reading(settings: Settings) -> tuple[bool, str, str]:
     return True, "documents are read in a process that is shut in", ""
 
 
+async def sandbox(settings: Settings) -> tuple[bool, str, str]:
+    from joule.kernel.clock import SystemClock
+    from sandbox.configured import backend_of
+
+    probe = await backend_of(settings, clock=SystemClock(), warm=False).probe()
+    return probe.ok, f"{probe.backend} sandbox ({probe.boundary.value}) {_held(probe.ok, probe.reason)}", probe.fix
+
+
+def _held(ok: bool, reason: str) -> str:
+    return "started and held" if ok else f"did not start: {reason}"
+
+
+async def pack(settings: Settings) -> tuple[bool, str, str]:
+    from sandbox.pack import Packs
+
+    found = await asyncio.to_thread(Packs(settings.packs).site)
+    if found is None:  # nothing is wrong: code runs without it
+        return True, "no data pack: `joule sandbox install-pack` gives sandboxes pandas and its companions", ""
+    return True, "the data pack is what was installed", ""
+
+
 async def worker(settings: Settings) -> tuple[bool, str, str]:
     import psycopg
 
@@ -248,5 +269,7 @@ CHECKS: Mapping[str, Check] = {
     "model": model,
     "meaning": meaning,
     "reading": reading,
+    "sandbox": sandbox,
+    "pack": pack,
     "worker": worker,
 }

@@ -25,6 +25,7 @@ ACTIONS = (
     "integrations.actions",
     "integrations.care.actions",
     "integrations.mcp.actions",
+    "sandbox.actions",
 )
 
 

@@ -20,6 +20,7 @@ TABLES = (
     "joule.tasks.tables",
     "integrations.tables",
     "integrations.mcp.tables",
+    "sandbox.tables",
 )
 
 

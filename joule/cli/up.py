@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from joule.cli import _demonstration
+from joule.cli import _demonstration, _packing
 from joule.cli._installation import embedded_server, environment_with, read_settings
 from joule.cli._output import FAILED, Output, reporting
 from joule.cli._supervisor import Child, Supervisor, answers
@@ -51,8 +51,9 @@ class ChildFailed(Exception):
 
 @click.command("up")
 @click.option("--sample/--no-sample", default=True, help="Put a sample project into a new workspace.")
+@click.option("--pack/--no-pack", default=False, help="Install the sandboxes' data pack too, in the background.")
 @reporting
-async def command(output: Output, sample: bool) -> None:
+async def command(output: Output, sample: bool, pack: bool) -> None:
     """Start everything: database, worker and web; print a sign-in link.
 
     The first start makes the home folder, the key file and a workspace. Later starts use what is there. Ctrl-C stops
@@ -76,7 +77,7 @@ async def command(output: Output, sample: bool) -> None:
             environment = environment_with(await asyncio.to_thread(server.start), environment)
         ready = await _prepare(output, environment, stopping, sample=sample)
         if not stopping.is_set():
-            await _run(output, settings, web, environment, ready, server, demo, stopping)
+            await _run(output, settings, web, environment, ready, server, demo, stopping, pack=pack)
     except ChildFailed as problem:
         sys.exit(problem.exit_code)
     finally:
@@ -135,6 +136,8 @@ async def _run(
     server: EmbeddedServer | None,
     demo: socket.socket | None,
     stopping: asyncio.Event,
+    *,
+    pack: bool,
 ) -> None:
     logs = settings.home / "logs"
     logs.mkdir(mode=0o700, exist_ok=True)
@@ -154,6 +157,8 @@ async def _run(
                 )
             )
         announcing = group.create_task(_announce(output, settings, web, ready, stopping, logs))
+        if pack:
+            group.create_task(_packing.install(announcing, stopping, environment=sparing, say=output.say))
     output.say("Stopped")
     if (problem := announcing.result()) is not None:
         raise problem

@@ -66,6 +66,11 @@ def approval(row: TaskEvent) -> BaseEvent:
     return custom("joule.approval", value)
 
 
+def output(row: TaskEvent, text: str) -> BaseEvent:
+    """What a tool says while it works: it belongs on its card, and is no part of the answer."""
+    return custom("joule.output", {"call": row.call, "text": text})
+
+
 def retracted(message: str, call: str) -> BaseEvent:
     """A message that is to be taken off the page."""
     return custom("joule.retracted", {"messageId": message, "call": call})

@@ -141,6 +141,8 @@ class Projection:
         text, call = row.content.get("text"), row.call or ""
         if not text:
             return []
+        if call in self._cards:
+            return [made.output(row, text)]
         events = self._begin_text(call)
         self._said += text
         return [*events, made.text_content(self._text[call], text)]

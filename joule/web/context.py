@@ -15,6 +15,7 @@ from joule.vault.vault import Vault
 from joule.web.guards import Address
 from joule.web.markdown import Renderer
 from joule.web.rendering import Templates
+from sandbox.artifacts.store import Store
 
 R = TypeVar("R")
 
@@ -25,6 +26,13 @@ class Performs(Protocol):
     async def perform(self, action: Action[R]) -> R:
         """Raises what the gate or the action raises."""
         ...
+
+
+class Artifacts(Protocol):
+    """Where what came out of sandboxes lies."""
+
+    @property
+    def store(self) -> Store: ...
 
 
 class House(Protocol):
@@ -42,6 +50,8 @@ class House(Protocol):
     def commands(self) -> Performs: ...
     @property
     def reasons(self) -> Mapping[str, str]: ...
+    @property
+    def sandboxes(self) -> Artifacts: ...
 
 
 @dataclass(frozen=True, kw_only=True)

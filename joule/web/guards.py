@@ -121,8 +121,11 @@ class Guards:
         async def sealed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                own = headers.get("Content-Security-Policy")
                 for name, value in _HEADERS.items():
                     headers[name] = value
+                if own is not None:  # a page's stricter policy holds beside ours, never in place of it
+                    headers["Content-Security-Policy"] = f"{own}, {CONTENT_POLICY}"
                 if not is_static and not (is_public and "Cache-Control" in headers):
                     headers["Cache-Control"] = "no-store"
                 if self._address.is_https:

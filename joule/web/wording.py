@@ -18,6 +18,11 @@ TOOLS: dict[str, tuple[str, str]] = {  # tool or action → icon, what it does i
     "search_knowledge": ("book", "Search the knowledge base for"),
     "read_document": ("book", "Read the document"),
     "list_documents": ("book", "List the documents"),
+    "run_python": ("spark", "Run Python"),
+    "run_shell": ("spark", "Run in the shell"),
+    "write_workspace": ("pen", "Write in the workspace"),
+    "read_workspace": ("file", "Read in the workspace"),
+    "plot": ("table", "Plot"),
 }
 
 FACTS: dict[str, str] = {  # facts of a decision → words; a fact not listed is shown under its own name

@@ -9,9 +9,10 @@ import pytest
 import uvicorn
 from playwright.async_api import Page, expect
 
+from joule.kernel.clock import Clock
 from joule.kernel.settings import Settings
 from joule.llm.actions import canonical_json
-from joule.llm.providers.base import CallPiece, ModelRequest, Piece
+from joule.llm.providers.base import CallPiece, ChatModel, ModelRequest, Piece
 from joule.web.app import build_app
 from tests.journeys.test_main_job import answered, fine
 from tests.support.browser import Browser, browser
@@ -62,8 +63,10 @@ class Open:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, model: SlowModel, name: str, width: int = 1280) -> AsyncIterator[Open]:
-    async with home(settings, model=model) as found:
+async def opened(
+    settings: Settings, model: ChatModel, name: str, width: int = 1280, *, clock: Clock | None = None
+) -> AsyncIterator[Open]:
+    async with home(settings, model=model, clock=clock) as found:
         server = uvicorn.Server(uvicorn.Config(build_app(found.house), port=0, log_config=None, lifespan="off"))
         serving = asyncio.create_task(server.serve())
         stop = asyncio.Event()

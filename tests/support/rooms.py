@@ -18,6 +18,7 @@ ROOMS = (
     "joule.tasks",
     "integrations",
     "integrations.mcp",
+    "sandbox",
 )
 
 

@@ -2,6 +2,7 @@
 
 from joule.web.chat import (
     account,
+    artifacts,
     conversation,
     files,
     knowledge,
@@ -23,5 +24,6 @@ routers = (
     streaming.router,
     files.router,
     *knowledge.routers,
+    artifacts.router,
     memory.router,
 )

@@ -29,12 +29,17 @@ _ARGUMENTS = {
     "lines": "Lines",
     "item": "Item",
     "kind": "Kind",
+    "code": "Code",
+    "command": "Command",
+    "files": "Files it may read",
+    "path": "Path",
+    "spec": "Chart",
     "limit": "At most",
     "document": "Document",
     "page": "Page",
 }
 _PLAIN = {"start_line": 1, "lines": 2000, "limit": 10, "kind": "fact"}  # defaults say nothing
-_SUBJECTS = ("file_name", "query", "text", "item")
+_SUBJECTS = ("file_name", "query", "path", "command", "text", "item")
 
 
 def asked(arguments: Mapping[str, Any]) -> tuple[Fact, ...]:
@@ -42,7 +47,7 @@ def asked(arguments: Mapping[str, Any]) -> tuple[Fact, ...]:
     facts = []
     order = list(_ARGUMENTS)
     for name, value in sorted(arguments.items(), key=lambda each: order.index(each[0]) if each[0] in order else 99):
-        if name == "project" or value in (None, "", [], _PLAIN.get(name, "")):
+        if name in {"project", "thread"} or value in (None, "", [], _PLAIN.get(name, "")):
             continue
         shown = _value(value)
         is_long = len(shown) > LONG or "\n" in shown
@@ -86,6 +91,11 @@ def saved(action: str, result: Any, project: UUID) -> Saved | None:
         if result.get("state") == "proposed":
             return Saved(icon="hand", title=title, href=f"/projects/{project}/memory#proposal-{result['item']}")
         return Saved(icon="mind", title=title, href=f"/projects/{project}/memory#item-{result['item']}")
+    if action.startswith("sandbox.") and (made := _artifacts(result)):
+        names = ", ".join(str(each["name"]) for each in made)
+        title = names if len(names) <= 80 else f"{names[:77]}…"
+        only = f"/{made[0]['artifact']}" if len(made) == 1 else ""
+        return Saved(icon="table", title=title, href=f"/projects/{project}/artifacts{only}")
     return None
 
 
@@ -98,6 +108,15 @@ def sources(action: str, result: Any, project: UUID) -> tuple[Saved, ...]:
     except (KeyError, TypeError, ValueError):  # a record of another release
         return ()
     return tuple(Saved(icon="book", title=title, href=href) for title, href in found[:MOST_SOURCES])
+
+
+def _artifacts(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What came out just now, without what an earlier run had left already."""
+    made = [
+        *result.get("artifacts", ()),
+        *([result["artifact"]] if isinstance(result.get("artifact"), Mapping) else ()),
+    ]
+    return [each for each in made if not each.get("unchanged")]
 
 
 def _value(value: Any) -> str:
@@ -202,6 +221,40 @@ def _answered(result: Mapping[str, Any]) -> tuple[str, str]:
     return f"The account answered.{more}", said
 
 
+_KILLED = {
+    "wall": "It took too long and was ended.",
+    "cpu": "It used too much processor time and was ended.",
+    "memory": "It used too much memory and was ended.",
+    "disk": "It wrote too much and was ended.",
+    "inodes": "It made too many files and was ended.",
+    "output": "It printed too much and was ended.",
+}
+
+
+def _ran(result: Mapping[str, Any]) -> tuple[str, str]:
+    code, killed = result["exit_code"], result["killed_by"]
+    if killed:
+        sentence = _KILLED.get(killed, "It was ended.")
+    else:
+        sentence = "It ran." if code == 0 else f"It ended with an error ({'a signal' if code is None else code})."
+    if made := _artifacts(result):
+        sentence += f" {counted(len(made), 'artifact')} came out."
+    refused = [f"not kept: {each['name'] or 'a file'}: {each['reason']}" for each in result["refused"]]
+    return sentence, "\n".join(filter(None, [str(result["output"]), *refused]))
+
+
+def _put(result: Mapping[str, Any]) -> tuple[str, str]:
+    return f"Written, {byte_size(result['size'])}; it is there until the session ends.", ""
+
+
+def _got(result: Mapping[str, Any]) -> tuple[str, str]:
+    return "Read.", str(result["text"])
+
+
+def _plotted(result: Mapping[str, Any]) -> tuple[str, str]:
+    return "The chart is kept.", ""
+
+
 _SAY: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, str]]] = {
     "memory.list_files": _files,
     "memory.read_file": _read,
@@ -222,4 +275,9 @@ _SAY: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, str]]] = {
     "integrations.draft_at_provider": _answered,
     "integrations.send_to_provider": _answered,
     "integrations.spend_at_provider": _answered,
+    "sandbox.run_python": _ran,
+    "sandbox.run_shell": _ran,
+    "sandbox.write_workspace": _put,
+    "sandbox.read_workspace": _got,
+    "sandbox.plot": _plotted,
 }

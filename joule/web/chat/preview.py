@@ -61,7 +61,7 @@ def file_page(
 ) -> FilePage:
     """One version of a file. `base` is the file's own address."""
     text = content.preview
-    rows = _rows(text) if text is not None and content.media_type == "text/csv" else ()
+    rows = table_rows(text) if text is not None and content.media_type == "text/csv" else ()
     blocks: tuple[Block, ...] = ()
     if text is not None and content.media_type == "text/markdown":
         blocks = renderer.blocks(text)
@@ -93,7 +93,7 @@ def _version(each: VersionView, view: FileView, base: str, names: Mapping[Person
     )
 
 
-def _rows(text: str) -> tuple[tuple[str, ...], ...]:
+def table_rows(text: str) -> tuple[tuple[str, ...], ...]:
     """The first rows of a table. Cells are shown as text, formulas too."""
     sample = text[:4000]
     try:

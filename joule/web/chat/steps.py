@@ -27,6 +27,7 @@ class Gathering:
     approval: UUID | None = None  # while a person has to answer
     approved: bool | None = None  # how they answered
     lacks: Mapping[str, Any] | None = None  # what a connected account was not allowed, last time it was tried
+    said: str = ""  # what it says while it works
     outcome: str = ""  # result, failed or refused
     result: Any = None
     took: timedelta | None = None
@@ -40,6 +41,13 @@ class Gathering:
             self.lacks = value.get("lacks")
         waits = value.get("decision") == "ask" and value.get("approval_id")
         self.approval = UUID(str(value["approval_id"])) if waits else None
+
+    def says(self, text: str) -> bool:
+        """It says something while it works. Whether that changes the card, which shows only the beginning."""
+        if self.outcome or len(self.said) >= outcomes.MOST:
+            return False
+        self.said = (self.said + text)[: outcomes.MOST]
+        return True
 
     def answered(self, *, approved: bool) -> None:
         """A person has answered."""
@@ -123,7 +131,7 @@ class Gathering:
             return "Nothing was done.", ""
         if self.outcome == "result":
             return outcomes.came_of(self.action, self.result)
-        return "", ""
+        return "", self.said
 
     def _facts(self) -> tuple[Fact, ...]:
         facts = self.decision.get("facts") or {}

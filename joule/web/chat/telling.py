@@ -156,6 +156,10 @@ class Telling:
                 if isinstance(step, Gathering):
                     step.decided(value)
                     return [Change(kind="step", key=step.key, part=step.view())]
+            case "joule.output":
+                step = self._parts.get(f"{self._task}/{value.get('call')}")
+                if isinstance(step, Gathering) and step.says(str(value.get("text", ""))):
+                    return [Change(kind="step", key=step.key, part=step.view())]
             case "joule.approval":
                 step = self._parts.get(f"{self._task}/{value.get('call')}")
                 if isinstance(step, Gathering):

@@ -1,0 +1,196 @@
+"""Puts sandboxes together: the backend, the sessions over it, the artifact store, and files from the room that keeps them."""
+
+import asyncio
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from joule.database.engine import Database, WriteSession
+from joule.kernel.action import Action
+from joule.kernel.clock import Clock
+from joule.kernel.errors import Misconfigured, NotFound
+from joule.kernel.ids import OrgId, PersonId, ProjectId
+from joule.kernel.label import Label
+from joule.kernel.permit import Permit
+from joule.kernel.settings import ArtifactSettings, Settings
+from joule.vault.vault import Vault
+from memory import queries, saving
+from sandbox.artifacts.collect import RunLimits
+from sandbox.artifacts.shelf import Shelf
+from sandbox.artifacts.store import BucketStore, FolderStore, Store
+from sandbox.configured import backend_of, spec_of
+from sandbox.contract import Probe, SandboxBackend
+from sandbox.files import Granted, KeptFile
+from sandbox.queries import is_due
+from sandbox.running import Running
+from sandbox.sessions import Sessions
+from sandbox.upkeep import Organisations, Perform, Upkeep
+
+_MIB = 2**20
+_SWEPT_EVERY = timedelta(minutes=1)
+_ASKED_AGAIN_AFTER = timedelta(minutes=1)  # where no sandbox could be started
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class FilesOfProjects:
+    """Implements `ProjectFiles` with the room that keeps files."""
+
+    def __init__(self, *, database: Database, vault: Vault, clock: Clock, max_bytes: int) -> None:
+        self._database, self._vault, self._clock, self._max_bytes = database, vault, clock, max_bytes
+
+    async def granted(
+        self, org: OrgId, project: ProjectId, reader: PersonId | None, names: Sequence[str], *, missing_ok: bool
+    ) -> tuple[Granted, ...]:
+        if not names:
+            return ()
+        async with self._database.read(org) as session:
+            keyring = await self._vault.keyring(session, org)
+            views = await queries.list_files(session, keyring, project, reader=reader, now=self._clock.now())
+            there = {_same(view.name): view for view in views}
+            given = []
+            for name in dict.fromkeys(map(_same, names)):
+                if name in there:
+                    view = there[name]
+                    found = await queries.file_content(
+                        session, keyring, project, view.file, reader=reader, version=view.newest.version
+                    )
+                    given.append(
+                        Granted(name=found.name, version=found.version, content=found.content, label=found.label)
+                    )
+                elif not missing_ok:
+                    raise NotFound("file")
+        return tuple(given)
+
+    async def keep(
+        self, session: WriteSession, permit: Permit, action: Action[Any], name: str, content: bytes, label: Label
+    ) -> KeptFile:
+        keyring = await self._vault.keyring(session, action.principal.org)
+        saved = await saving.save(
+            session,
+            keyring,
+            permit,
+            action,
+            name=name,
+            content=content,
+            label=label,
+            now=self._clock.now(),
+            max_bytes=self._max_bytes,
+        )
+        return KeptFile(file=saved.file, name=saved.name, version=saved.version)
+
+
+class Availability:
+    """Whether a sandbox can be started here. Tried once where it works, and again now and then where it does not."""
+
+    def __init__(self, *, backend: SandboxBackend, clock: Clock) -> None:
+        self._backend, self._clock = backend, clock
+        self._found: Probe | None = None
+        self._at: datetime | None = None
+        self._asking = asyncio.Lock()
+
+    async def __call__(self) -> bool:
+        async with self._asking:
+            if self._found is None or (not self._found.ok and self._is_stale()):
+                self._found, self._at = await self._backend.probe(), self._clock.now()
+            return self._found.ok
+
+    def _is_stale(self) -> bool:
+        return self._at is None or self._clock.now() - self._at >= _ASKED_AGAIN_AFTER
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sandboxes:
+    """The parts that code is run and artifacts are kept with."""
+
+    backend: SandboxBackend
+    sessions: Sessions
+    running: Running
+    files: FilesOfProjects
+    store: Store
+    database: Database
+    clock: Clock
+    available: Availability
+
+    async def known_project(self, session: AsyncSession, org: OrgId, project: ProjectId) -> bool:
+        """Whether the project is still there."""
+        return await queries.is_project(session, org, project)
+
+    async def is_due(self, org: OrgId) -> bool:
+        """Whether a sweep of the organisation would end anything."""
+        async with self.database.read(org) as session:
+            return await is_due(session, org, self.known_project, now=self.clock.now())
+
+    def upkeep(self, perform: Perform, organisations: Organisations) -> Upkeep:
+        """What ends artifacts and sessions whose time is over; `perform` is the gate's way, for the system's own hand."""
+        return Upkeep(
+            perform=perform,
+            organisations=organisations,
+            is_due=self.is_due,
+            sessions=self.sessions,
+            every=_SWEPT_EVERY,
+        )
+
+
+def sandboxes(settings: Settings, *, database: Database, vault: Vault, clock: Clock) -> Sandboxes:
+    """The parts; no sandbox is started yet. Raises `Misconfigured` for a store that would send bytes in clear."""
+    backend = backend_of(settings, clock=clock)
+    sessions = Sessions(database=database, vault=vault, clock=clock, backend=backend, spec=spec_of(settings))
+    files = FilesOfProjects(
+        database=database, vault=vault, clock=clock, max_bytes=settings.web.max_upload_mb * 1_000_000
+    )
+    chosen, store = settings.artifacts, store_of(settings)
+    shelf = Shelf(
+        database=database,
+        vault=vault,
+        clock=clock,
+        store=store,
+        kept_for=timedelta(hours=chosen.hours),
+        organisation_bytes=chosen.organisation_mb * _MIB,
+    )
+    limits = RunLimits(file_bytes=chosen.file_mb * _MIB, files=chosen.per_run, bytes_together=chosen.run_mb * _MIB)
+    return Sandboxes(
+        backend=backend,
+        sessions=sessions,
+        running=Running(sessions=sessions, files=files, shelf=shelf, limits=limits),
+        files=files,
+        store=store,
+        database=database,
+        clock=clock,
+        available=Availability(backend=backend, clock=clock),
+    )
+
+
+def store_of(settings: Settings) -> Store:
+    """Where artifacts lie: the bucket if one is set, else the folder."""
+    chosen = settings.artifacts
+    if chosen.bucket is None:
+        return FolderStore(settings.artifact_folder)
+    return BucketStore(_client(chosen), bucket=chosen.bucket)
+
+
+def _client(chosen: ArtifactSettings) -> Any:
+    address = urlsplit(chosen.endpoint or "https://")
+    if address.scheme != "https" and address.hostname not in _LOOPBACK:
+        raise Misconfigured(
+            "the artifact bucket would be spoken with in clear",
+            advice="Set JOULE_ARTIFACTS_ENDPOINT to an https address.",
+        )
+    try:
+        import boto3  # type: ignore[import-untyped,unused-ignore]
+        from botocore.config import Config  # type: ignore[import-untyped,unused-ignore]
+    except ImportError:
+        raise Misconfigured(
+            "a bucket is configured for artifacts, but boto3 is not installed", advice="Install `joule-agent[aws]`."
+        ) from None
+
+    waits = Config(connect_timeout=5, read_timeout=30, retries={"max_attempts": 3, "mode": "standard"})
+    return boto3.client("s3", endpoint_url=chosen.endpoint, config=waits)
+
+
+def _same(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", name).casefold().split())

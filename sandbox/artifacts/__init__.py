@@ -1,0 +1,1 @@
+"""What comes out of sandboxes and is kept for a while."""

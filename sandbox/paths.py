@@ -1,0 +1,32 @@
+"""Which names a file of the workspace may have. The same rule for what goes in and what comes out."""
+
+import unicodedata
+
+from sandbox.errors import PathRefused
+
+DEEPEST = 32
+LONGEST_NAME, LONGEST = 200, 1000  # bytes of one part, of all
+_FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def checked(path: str) -> str:
+    """`path`, if it names one plain file below the folder it is used in. Raises `PathRefused` with the reason."""
+    try:
+        encoded = path.encode()
+    except UnicodeEncodeError:
+        raise PathRefused("the name is no text") from None
+    parts = path.split("/")
+    if not path or len(encoded) > LONGEST:
+        raise PathRefused("the name is empty or too long")
+    if len(parts) > DEEPEST:
+        raise PathRefused("it is too many folders deep")
+    for part in parts:
+        if part in {"", ".", ".."}:
+            raise PathRefused("it leads out of its folder, or nowhere")
+        if len(part.encode()) > LONGEST_NAME:
+            raise PathRefused("one of its names is too long")
+    if any(unicodedata.category(each) in _FORBIDDEN_CATEGORIES for each in path) or "\\" in path:
+        raise PathRefused("the name has characters that cannot be shown")
+    if unicodedata.normalize("NFC", path) != path:
+        raise PathRefused("the name is written in a way that can be read as another")
+    return path
