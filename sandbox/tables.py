@@ -1,4 +1,4 @@
-"""The rows of this room. Equal to migration 0015; a test compares them.
+"""The rows of this room. Equal to migration 0013; a test compares them.
 
 Sealed under the organisation's key are names (`artifact.name`, `sandbox_session.files`); the bytes of artifacts are
 sealed in the artifact store, not here. In clear stand ids, numbers, times, words from closed lists and keyed hashes.

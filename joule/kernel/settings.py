@@ -9,15 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings
+
+from joule.kernel.sections import ArtifactSettings, SandboxSettings, section
 
 RetentionClass = Literal["1d", "7d", "30d", "90d", "1y", "7y"]
-
-
-def _section(prefix: str) -> SettingsConfigDict:
-    return SettingsConfigDict(
-        env_prefix=prefix, frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
-    )
 
 
 def default_home() -> Path:
@@ -31,7 +27,7 @@ def default_home() -> Path:
 class DatabaseSettings(BaseSettings):
     """The PostgreSQL that holds everything."""
 
-    model_config = _section("JOULE_DATABASE_")
+    model_config = section("JOULE_DATABASE_")
 
     url: Annotated[
         SecretStr | None,
@@ -58,7 +54,7 @@ class DatabaseSettings(BaseSettings):
 class VaultSettings(BaseSettings):
     """Where the key that wraps all keys lives."""
 
-    model_config = _section("JOULE_VAULT_")
+    model_config = section("JOULE_VAULT_")
 
     key_file: Annotated[
         Path | None, Field(description="The local key file (mode 0600); empty: `keys/kek.json` under the home folder.")
@@ -74,7 +70,7 @@ class VaultSettings(BaseSettings):
 class ModelSettings(BaseSettings):
     """The language model the agent asks."""
 
-    model_config = _section("JOULE_MODEL_")
+    model_config = section("JOULE_MODEL_")
 
     name: Annotated[
         str,
@@ -106,7 +102,7 @@ class ModelSettings(BaseSettings):
 class EmbeddingSettings(BaseSettings):
     """The model that compares meanings in the knowledge base."""
 
-    model_config = _section("JOULE_EMBEDDING_")
+    model_config = section("JOULE_EMBEDDING_")
 
     name: Annotated[
         str,
@@ -129,7 +125,7 @@ class EmbeddingSettings(BaseSettings):
 class TaskSettings(BaseSettings):
     """What one task may use, and how workers share the work."""
 
-    model_config = _section("JOULE_TASK_")
+    model_config = section("JOULE_TASK_")
 
     max_steps: Annotated[int, Field(ge=1, le=500, description="Most model calls in one task.")] = 24
     max_tokens: Annotated[int, Field(ge=1000, description="Most tokens, in and out, in one task.")] = 400_000
@@ -149,7 +145,7 @@ class TaskSettings(BaseSettings):
 class IntegrationSettings(BaseSettings):
     """Connected accounts."""
 
-    model_config = _section("JOULE_INTEGRATIONS_")
+    model_config = section("JOULE_INTEGRATIONS_")
 
     deadline_seconds: Annotated[
         int, Field(ge=1, le=60, description="Longest time one exchange of tokens with a provider may take.")
@@ -203,68 +199,10 @@ class IntegrationSettings(BaseSettings):
         return self
 
 
-class SandboxSettings(BaseSettings):
-    """Where code runs that nobody here wrote, and how much it may take."""
-
-    model_config = _section("JOULE_SANDBOX_")
-
-    backend: Annotated[Literal["local"], Field(description="Which kind of sandbox; see docs/sandbox.md.")] = "local"
-    cpu_seconds: Annotated[int, Field(ge=1, le=600, description="Most processor time of one command.")] = 20
-    wall_seconds: Annotated[int, Field(ge=1, le=900, description="Longest time one command may take.")] = 60
-    memory_mb: Annotated[
-        int,
-        Field(ge=64, le=65_536, description="Most memory of one sandbox, all processes and files together, in MiB."),
-    ] = 768
-    processes: Annotated[int, Field(ge=8, le=1024, description="Most processes and threads in one sandbox.")] = 64
-    disk_mb: Annotated[int, Field(ge=8, le=16_384, description="Most room in one workspace, in MiB; it is memory.")] = (
-        256
-    )
-    file_mb: Annotated[int, Field(ge=1, le=4_096, description="Largest single file in a workspace, in MiB.")] = 64
-    inodes: Annotated[int, Field(ge=100, le=1_000_000, description="Most files in one workspace.")] = 20_000
-    output_kb: Annotated[int, Field(ge=16, le=16_384, description="Most a command may print, in KiB.")] = 1024
-    ttl_seconds: Annotated[
-        int, Field(ge=30, le=86_400, description="A sandbox ends this long after it was last used, with its files.")
-    ] = 900
-    warm: Annotated[
-        int,
-        Field(
-            ge=0, le=8, description="Sandboxes with the data pack loaded that each worker keeps ready; ~100 MiB each."
-        ),
-    ] = 1
-    packs: Annotated[
-        Path | None, Field(description="Folder of the data packs; empty: `packs` under the home folder.")
-    ] = None
-
-
-class ArtifactSettings(BaseSettings):
-    """What comes out of sandboxes: where it lies, sealed, how much of it there may be, and for how long."""
-
-    model_config = _section("JOULE_ARTIFACTS_")
-
-    folder: Annotated[
-        Path | None, Field(description="Where artifacts lie; empty: `artifacts` under the home folder.")
-    ] = None
-    bucket: Annotated[
-        str | None, Field(description="Name of a bucket that speaks S3; set, it is used in place of the folder.")
-    ] = None
-    endpoint: Annotated[
-        str | None, Field(description="Address of the bucket's server when it is not AWS; https unless on loopback.")
-    ] = None
-    hours: Annotated[int, Field(ge=1, le=2160, description="How long an artifact is kept unless somebody pins it.")] = (
-        168
-    )
-    file_mb: Annotated[int, Field(ge=1, le=200, description="Largest artifact, in MiB.")] = 25
-    per_run: Annotated[int, Field(ge=1, le=500, description="Most artifacts of one run.")] = 50
-    run_mb: Annotated[int, Field(ge=1, le=2000, description="Most artifacts of one run together, in MiB.")] = 100
-    organisation_mb: Annotated[
-        int, Field(ge=1, description="Most artifacts of one organisation at a time, pinned ones too, in MiB.")
-    ] = 1024
-
-
 class WebSettings(BaseSettings):
     """The browser's side."""
 
-    model_config = _section("JOULE_WEB_")
+    model_config = section("JOULE_WEB_")
 
     host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0: any free one.")] = 8100
@@ -282,7 +220,7 @@ class WebSettings(BaseSettings):
 class Settings(BaseSettings):
     """The whole tree."""
 
-    model_config = _section("JOULE_")
+    model_config = section("JOULE_")
 
     home: Annotated[
         Path, Field(default_factory=default_home, description="Folder for the embedded database, keys and logs.")

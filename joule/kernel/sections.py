@@ -1,0 +1,71 @@
+"""The settings of the sandbox and of what comes out of it, and how every section of the settings reads its variables."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def section(prefix: str) -> SettingsConfigDict:
+    return SettingsConfigDict(
+        env_prefix=prefix, frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
+    )
+
+
+class SandboxSettings(BaseSettings):
+    """Where code runs that nobody here wrote, and how much it may take."""
+
+    model_config = section("JOULE_SANDBOX_")
+
+    backend: Annotated[Literal["local"], Field(description="Which kind of sandbox; see docs/sandbox.md.")] = "local"
+    cpu_seconds: Annotated[int, Field(ge=1, le=600, description="Most processor time of one command.")] = 20
+    wall_seconds: Annotated[int, Field(ge=1, le=900, description="Longest time one command may take.")] = 60
+    memory_mb: Annotated[
+        int,
+        Field(ge=64, le=65_536, description="Most memory of one sandbox, all processes and files together, in MiB."),
+    ] = 768
+    processes: Annotated[int, Field(ge=8, le=1024, description="Most processes and threads in one sandbox.")] = 64
+    disk_mb: Annotated[int, Field(ge=8, le=16_384, description="Most room in one workspace, in MiB; it is memory.")] = (
+        256
+    )
+    file_mb: Annotated[int, Field(ge=1, le=4_096, description="Largest single file in a workspace, in MiB.")] = 64
+    inodes: Annotated[int, Field(ge=100, le=1_000_000, description="Most files in one workspace.")] = 20_000
+    output_kb: Annotated[int, Field(ge=16, le=16_384, description="Most a command may print, in KiB.")] = 1024
+    ttl_seconds: Annotated[
+        int, Field(ge=30, le=86_400, description="A sandbox ends this long after it was last used, with its files.")
+    ] = 900
+    warm: Annotated[
+        int,
+        Field(
+            ge=0, le=8, description="Sandboxes with the data pack loaded that each worker keeps ready; ~100 MiB each."
+        ),
+    ] = 1
+    packs: Annotated[
+        Path | None, Field(description="Folder of the data packs; empty: `packs` under the home folder.")
+    ] = None
+
+
+class ArtifactSettings(BaseSettings):
+    """What comes out of sandboxes: where it lies, sealed, how much of it there may be, and for how long."""
+
+    model_config = section("JOULE_ARTIFACTS_")
+
+    folder: Annotated[
+        Path | None, Field(description="Where artifacts lie; empty: `artifacts` under the home folder.")
+    ] = None
+    bucket: Annotated[
+        str | None, Field(description="Name of a bucket that speaks S3; set, it is used in place of the folder.")
+    ] = None
+    endpoint: Annotated[
+        str | None, Field(description="Address of the bucket's server when it is not AWS; https unless on loopback.")
+    ] = None
+    hours: Annotated[int, Field(ge=1, le=2160, description="How long an artifact is kept unless somebody pins it.")] = (
+        168
+    )
+    file_mb: Annotated[int, Field(ge=1, le=200, description="Largest artifact, in MiB.")] = 25
+    per_run: Annotated[int, Field(ge=1, le=500, description="Most artifacts of one run.")] = 50
+    run_mb: Annotated[int, Field(ge=1, le=2000, description="Most artifacts of one run together, in MiB.")] = 100
+    organisation_mb: Annotated[
+        int, Field(ge=1, description="Most artifacts of one organisation at a time, pinned ones too, in MiB.")
+    ] = 1024
