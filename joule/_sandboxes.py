@@ -17,7 +17,8 @@ from joule.kernel.errors import Misconfigured, NotFound
 from joule.kernel.ids import OrgId, PersonId, ProjectId
 from joule.kernel.label import Label
 from joule.kernel.permit import Permit
-from joule.kernel.settings import ArtifactSettings, Settings
+from joule.kernel.sections import ArtifactSettings
+from joule.kernel.settings import Settings
 from joule.vault.vault import Vault
 from memory import queries, saving
 from sandbox.artifacts.collect import RunLimits
