@@ -139,6 +139,7 @@ async def show(output: Output, which: str) -> None:
 async def revoke(output: Output, connection: UUID, delete_synced: bool, whole_grant: bool) -> None:
     """Disconnect an account. It is dead for every worker at once; its provider is told by the running workers."""
     from integrations.actions import RevokeConnection
+    from integrations.catalogue.load import catalogue
 
     async with opened() as (house, person):
         done = await house.commands.perform(
@@ -146,9 +147,12 @@ async def revoke(output: Output, connection: UUID, delete_synced: bool, whole_gr
                 principal=person, connection=connection, whole_grant=whole_grant, delete_synced=delete_synced
             )
         )
-    told = (
-        "The provider is told next." if done.revocation else "Others go on with its consent: the provider is not told."
-    )
+        known = catalogue().providers.get(done.provider)
+    told = "The provider is told next."
+    if done.revocation is None:
+        told = "Others go on with its consent: the provider is not told."
+    elif known is not None and not known.revocation.possible:
+        told = f"The provider has no way to be told. {known.settings_words}"
     output.result(done, f"Disconnected. {told}")
 
 

@@ -196,6 +196,16 @@ def test_an_account_is_listed_shown_disconnected_and_gone(joule: Joule, settings
     assert "ada@harbour.test" in joule("show", str(account.connection)).stdout
 
 
+def test_whoever_disconnects_hears_that_the_provider_has_no_way_to_be_told(joule: Joule, settings: Settings) -> None:
+    account = there(settings, provider="mailchimp")
+
+    ended = joule("revoke", str(account.connection))
+
+    assert ended.exit_code == 0, ended.output
+    assert "no way to be told" in ended.stdout
+    assert catalogue().provider("mailchimp").settings_words in ended.stdout
+
+
 def test_doctor_is_content_with_what_works(joule: Joule, settings: Settings) -> None:
     there(settings)
 

@@ -149,6 +149,18 @@ async def test_an_ended_connection_cannot_be_ended_again(site: Site) -> None:
     assert answer.headers["location"] == f"/admin/connections/{over.connection}"
 
 
+async def test_nobody_is_said_to_be_told_where_there_is_no_way_to_tell(site: Site) -> None:
+    silent = await connected(site.home, "mailchimp", requested=("everything",), granted=("everything",))
+    hears = await connected(site.home, account="bo@harbour.test")
+    async with site.signed_in() as client:
+        page = text_of(await client.get(f"/admin/connections/{silent.connection}/revoke"))
+        other = text_of(await client.get(f"/admin/connections/{hears.connection}/revoke"))
+
+    assert "and tells Mailchimp" not in page
+    assert "the provider has no way to be told" in page
+    assert "and tells Demo CRM" in other
+
+
 async def test_support_sees_health_and_neither_account_nor_permission(site: Site) -> None:
     account = await connected(site.home, status="needs_reconnecting")
     async with site.signed_in(Role.SUPPORT) as client:

@@ -134,6 +134,7 @@ async def _ask(web: Web, person: SignedInPerson, connection: UUID, *, error: Jou
         stops=showing.stops(provider, view.granted),
         shared_with=tuple(_shared(each) for each in every if _shares(each, view)),
         synced=_synced("there", kept.files + kept.items),
+        can_be_told=provider.revocation.possible,
         at_provider=wording.revocable(provider.revocation),
         settings_url=wording.web_address(provider.settings_url),
         settings_words=provider.settings_words,
