@@ -182,7 +182,7 @@ class Consenting:
         elif same:
             stepping.check_account(wanted.provider, await grants.open_tokens(session, self.vault, org, row), tokens)
         ring = await self.vault.keyring(session, org)
-        account = tokens.extra.get("account")
+        account = tokens.extra.get("account") or tenant  # a shop or an instance is known by its address
         if account:
             row.account = ring.seal_text(account[:200], row=row.id, field=ACCOUNT)
         if tenant is not None:

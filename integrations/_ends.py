@@ -26,5 +26,10 @@ def is_settled(words: Iterable[str]) -> bool:
     return bool(found) and not any(each.split(":", 2)[1] == "failed" for each in found)
 
 
+def heard_of(words: Iterable[str]) -> bool:
+    """Whether the provider has heard that a token is over; not so where it has no way to be told."""
+    return any(each.split(":", 2)[1] in {"revoked", "already_dead"} for each in words)
+
+
 def _word(detail: str) -> str:
     return _NO_WORD.sub("_", detail.rpartition(".")[2].lower())[:60]

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from integrations._columns import RECEIPT, SIGNING_KEY
-from integrations._ends import ends_of
+from integrations._ends import ends_of, heard_of
 from integrations.grants import provider_of
 from integrations.tables import ConnectionRow, OAuthGrantRow, ReceiptKeyRow, RevocationRow
 from joule.database.engine import WriteSession
@@ -100,7 +100,7 @@ async def _document(session: WriteSession, row: RevocationRow, told_in: TaskId, 
         "cause": row.cause,
         "refused_here_since": _time(row.created_at),
         "keys_destroyed_at": _time(row.created_at),
-        "provider_told": row.state == "done",
+        "provider_told": row.state == "done" and heard_of(row.outcomes),
         "attempts": row.attempts,
         "tokens": [
             {"token": each.token, "outcome": each.outcome, "detail": each.detail} for each in ends_of(row.outcomes)

@@ -1,8 +1,8 @@
 """Puts the connected accounts together: the one network, the broker over it, and the services that share it."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
@@ -84,7 +84,6 @@ async def accounts(
     if demo:
         deployment[PROVIDER] = ClientIdentity(client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET))
     loopback = tuple(("127.0.0.1", port) for port in (settings.mcp_port, settings.mcp_issuer_port) if port)
-    usable = _usable(settings)
     network = Network(loopback=(*demo, *loopback))
     try:
         clients = Clients(vault=vault, deployment=MappingProxyType(deployment))
@@ -111,7 +110,7 @@ async def accounts(
             deadline=timedelta(seconds=settings.deadline_seconds),
             lease=timedelta(seconds=settings.lease_seconds),
         )
-        with including(providers_of(usable), version=version_of(usable)):
+        with connectors_known(settings) as usable:
             yield Accounts(
                 clients=clients,
                 endpoints=endpoints,
@@ -134,6 +133,14 @@ async def accounts(
 def names_of(settings: IntegrationSettings) -> tuple[str, ...]:
     """The connectors the operator enabled."""
     return tuple(dict.fromkeys(filter(None, (each.strip() for each in settings.connectors.split(",")))))
+
+
+@contextmanager
+def connectors_known(settings: IntegrationSettings) -> Iterator[tuple[Installed, ...]]:
+    """Have the catalogue know the providers of the enabled connectors for a while; those connectors."""
+    usable = _usable(settings)
+    with including(providers_of(usable), version=version_of(usable)):
+        yield usable
 
 
 def _usable(settings: IntegrationSettings) -> tuple[Installed, ...]:

@@ -96,7 +96,7 @@ async def _exchange(
         provider.token_header: f"{provider.token_prefix}{secrets[0]}",
         **dict(zip(extra, secrets[1:], strict=True)),
     }
-    sent = {"Accept": "application/json", **request.headers, **headers, **attached}
+    sent = {"Accept": "application/json", "User-Agent": "Joule", **request.headers, **headers, **attached}
     if content is not None:
         sent["Content-Type"] = "application/json"
     asked = httpx2.Request(request.method, request.url, headers=sent, content=content)

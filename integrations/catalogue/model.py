@@ -84,6 +84,7 @@ class Revocation:
     auth: Literal["client", "bearer", "none"] = "client"
     kills: str = ""
     note: str = ""
+    takes: Literal["refresh", "access"] | None = None  # the only kind of token that can be named; None: either
     whole: bool = False  # ending one token ends all that this app and person have there, other grants too
 
     @property

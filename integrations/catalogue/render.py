@@ -20,7 +20,10 @@ from integrations.catalogue.model import NOTHING, Operation, Provider, frozen, t
 
 MAX_URL: Final = 8_000
 GAP: Final = re.compile(r"\{([a-z_][a-z0-9_]*)(?:\|([a-z]+))?\}")
-FILTERS: Final = frozenset({"slashes", "csv", "year", "month", "day"})
+FILTERS: Final = frozenset({"slashes", "csv", "year", "month", "day", "little"})
+_LITTLE: Final = re.compile(
+    r"[\\|{}@\[\]()<>*_~]|#(?!\w)"
+)  # LinkedIn cuts a post at the first it finds; hashtags may stay
 _ABSENT: Final = object()
 
 
@@ -180,6 +183,8 @@ def _filtered(value: Any, how: str | None, name: str) -> Any:
             return int(str(value).split("-")[("year", "month", "day").index(how)])
         except (ValueError, IndexError) as error:
             raise ArgumentsRefused(name, "it is not a date like 2026-11-21") from error
+    if how == "little":
+        return _LITTLE.sub(r"\\\g<0>", str(value))
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -34,8 +34,9 @@ async def revoke(line: ProviderLine, strategy: Standard, tokens: TokenSet) -> tu
 async def _one(
     line: ProviderLine, strategy: Standard, told: Revocation, url: str, *, which: Which, token: Secret
 ) -> TokenOutcome:
-    if told.auth == "bearer" and which == "refresh":
-        return TokenOutcome(token=which, outcome="unsupported", detail="by_access_token")
+    takes = "access" if told.auth == "bearer" else told.takes
+    if takes not in (None, which):  # asking for the other would only be refused, and tried again for days
+        return TokenOutcome(token=which, outcome="unsupported", detail=f"by_{takes}_token")
     try:
         answer = await _sent(line, strategy, told, url, which=which, token=token)
     except ProviderBusy:

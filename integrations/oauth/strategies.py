@@ -173,9 +173,15 @@ class TikTokAds(Standard):
 
 
 class LinkedIn(Standard):
-    """Refreshing never moves the end: it is a year from the first consent."""
+    """Refreshing never moves the end: a year from the first consent. Takes scopes parted by spaces, names them by commas."""
 
     type_may_be_missing = True
+
+    def said(self, answer: Answer) -> Answer:
+        named = answer.body.get("scope") if answer.body is not None else None
+        if not isinstance(named, str):
+            return answer
+        return replace(answer, body={**(answer.body or {}), "scope": named.replace(",", " ")})
 
     def renewed(self, old: TokenSet, new: TokenSet) -> TokenSet:
         ends = [end for end in (old.refresh_expires_at, new.refresh_expires_at) if end is not None]

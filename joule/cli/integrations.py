@@ -1,5 +1,6 @@
 """`joule integrations`: providers, connected accounts, and how they do. No token and no secret is ever printed."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 from uuid import UUID
@@ -55,10 +56,10 @@ async def list_providers(output: Output, words: tuple[str, ...], connected: bool
     from integrations.catalogue.load import catalogue
 
     async with opened() as (house, person):
-        views = await _connections(house, person)
+        views, shelf = await _connections(house, person), catalogue()
     live = [each for each in views if not each.is_over]
     counts = {each.provider: sum(other.provider == each.provider for other in live) for each in live}
-    found = [each for each in catalogue().search(" ".join(words)) if counts.get(each.id) or not connected]
+    found = [each for each in shelf.search(" ".join(words)) if counts.get(each.id) or not connected]
     names = {each.id for each in found}
     told = {
         "providers": [
@@ -138,6 +139,7 @@ async def show(output: Output, which: str) -> None:
 async def revoke(output: Output, connection: UUID, delete_synced: bool, whole_grant: bool) -> None:
     """Disconnect an account. It is dead for every worker at once; its provider is told by the running workers."""
     from integrations.actions import RevokeConnection
+    from integrations.catalogue.load import catalogue
 
     async with opened() as (house, person):
         done = await house.commands.perform(
@@ -145,9 +147,12 @@ async def revoke(output: Output, connection: UUID, delete_synced: bool, whole_gr
                 principal=person, connection=connection, whole_grant=whole_grant, delete_synced=delete_synced
             )
         )
-    told = (
-        "The provider is told next." if done.revocation else "Others go on with its consent: the provider is not told."
-    )
+        known = catalogue().providers.get(done.provider)
+    told = "The provider is told next."
+    if done.revocation is None:
+        told = "Others go on with its consent: the provider is not told."
+    elif known is not None and not known.revocation.possible:
+        told = f"The provider has no way to be told. {known.settings_words}"
     output.result(done, f"Disconnected. {told}")
 
 
@@ -155,14 +160,16 @@ async def revoke(output: Output, connection: UUID, delete_synced: bool, whole_gr
 @reporting
 async def doctor(output: Output) -> None:
     """Check every connected account and say how to mend what does not work. Exits with 1 when something does not."""
+    from integrations.catalogue.load import catalogue
+
     async with opened() as (house, person):
-        views = await _connections(house, person)
+        views, known = await _connections(house, person), frozenset(catalogue().providers)
         changed = await _changed(house, person)
     found: list[dict[str, object]] = [
         {
             "connection": each.connection,
             "provider": each.provider,
-            "ok": not (mend := _mend(each)),
+            "ok": not (mend := _mend(each, known)),
             "status": each.telling or each.status if each.is_over else each.status,
             "fix": mend,
         }
@@ -193,11 +200,15 @@ async def _changed(house: "House", person: "Principal") -> "list[PinView]":
         return [each for each in await pins.pins(session, person.org) if each.refused_at is not None]
 
 
-def _mend(view: "ConnectionView") -> str:
+def _mend(view: "ConnectionView", known: Collection[str]) -> str:
     if view.telling == "gave_up":
         return "The provider never confirmed: remove Joule in its own settings."
     if view.is_over:
         return ""
+    if view.provider not in known:
+        return (
+            "Its connector is switched off: name it in JOULE_INTEGRATIONS_CONNECTORS again, or disconnect the account."
+        )
     return _MEND.get(view.status, "Connect the account again.").format(provider=view.provider)
 
 
@@ -209,9 +220,12 @@ async def _connections(house: "House", person: "Principal") -> "tuple[Connection
 
 
 def _provider(name: str) -> "Provider":
+    """One of the catalogue's, or of an enabled connector's. Raises `NotFound`."""
     from integrations.catalogue.load import catalogue
+    from joule._accounts import connectors_known
 
-    found = catalogue().providers.get(name)
+    with connectors_known(read_settings().integrations):
+        found = catalogue().providers.get(name)
     if found is None:
         raise NotFound("provider")
     return found

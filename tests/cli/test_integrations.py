@@ -43,12 +43,12 @@ def joule(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Joule:
     return run
 
 
-def there(settings: Settings, *, status: str = "active") -> Account:
+def there(settings: Settings, *, provider: str = "demo_crm", status: str = "active") -> Account:
     """An account that is connected in a house of its own."""
 
     async def made() -> Account:
         async with home(settings) as found:
-            return await connected(found, status=status)
+            return await connected(found, provider, status=status)
 
     return asyncio.run(made())
 
@@ -98,6 +98,28 @@ def test_connectors_of_others_are_listed_and_a_name_nobody_brings_is_told(
     assert [(each["name"], each["enabled"]) for each in on] == [("sample_crm", True)]
     assert wrong.exit_code == 1
     assert "no package brings it" in wrong.stdout
+
+
+def test_a_provider_of_an_enabled_connector_is_listed_shown_and_connected_like_any_other(
+    joule: Joule, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there(settings, provider="sample_crm")
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "support" / "connector"))
+    before = joule("show", "sample_crm")
+    broken = joule("doctor")
+    monkeypatch.setenv("JOULE_INTEGRATIONS_CONNECTORS", "sample_crm")
+
+    listed = json.loads(joule("list", "--connected", "--json").stdout)
+    shown = json.loads(joule("show", "sample_crm", "--json").stdout)
+    begun = json.loads(joule("connect", "sample_crm", "--json").stdout)
+
+    assert before.exit_code == 4
+    assert (broken.exit_code, "connector is switched off" in broken.stdout) == (1, True)
+    assert [(each["id"], each["connected"]) for each in listed["providers"]] == [("sample_crm", 1)]
+    assert [each["provider"] for each in listed["connections"]] == ["sample_crm"]
+    assert "count_contacts" in {each["id"] for each in shown["operations"]}
+    assert begun["redirect_uri"].endswith("/integrations/callback/sample_crm")
+    assert joule("doctor").exit_code == 0
 
 
 def test_an_app_is_registered_with_a_private_key_and_a_further_secret_from_files(
@@ -172,6 +194,16 @@ def test_an_account_is_listed_shown_disconnected_and_gone(joule: Joule, settings
     assert again.exit_code == 1
     assert after == {"providers": [], "connections": []}
     assert "ada@harbour.test" in joule("show", str(account.connection)).stdout
+
+
+def test_whoever_disconnects_hears_that_the_provider_has_no_way_to_be_told(joule: Joule, settings: Settings) -> None:
+    account = there(settings, provider="mailchimp")
+
+    ended = joule("revoke", str(account.connection))
+
+    assert ended.exit_code == 0, ended.output
+    assert "no way to be told" in ended.stdout
+    assert catalogue().provider("mailchimp").settings_words in ended.stdout
 
 
 def test_doctor_is_content_with_what_works(joule: Joule, settings: Settings) -> None:

@@ -271,3 +271,16 @@ async def test_no_token_code_or_secret_is_in_the_database_or_the_journal_in_clea
         dumped = [str((await session.execute(text(f"SELECT t::text FROM {t} t"))).all()) for t in tables]
 
     assert not [secret for secret in secrets for each in dumped if secret in each or secret.encode().hex() in each]
+
+
+async def test_an_account_without_a_name_is_called_by_its_shop_or_instance(here: Office):
+    named = await here.connect("contacts.read")
+    here.demo.state.authorizing.account = ""
+    nameless = await here.connect("contacts.read")
+
+    async with here.home.house.database.read(here.home.org) as session:
+        views = await queries.connections(session, here.home.house.vault, here.home.org)
+
+    called = {view.connection: view.account for view in views}
+    assert called[nameless.connection] == here.address
+    assert called[named.connection] not in {"", here.address}

@@ -1,6 +1,7 @@
 """Disconnecting completes: dead here at once, then told to the provider, with an honest end for every token."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,8 @@ from sqlalchemy import text
 
 from integrations import grants, queries
 from integrations.actions import ReadFromProvider, RevokeConnection
+from integrations.catalogue.load import catalogue
+from integrations.catalogue.model import Revocation, frozen
 from integrations.demo import PROVIDER
 from integrations.errors import ConnectionRevoked
 from integrations.receipts import Receipt
@@ -93,6 +96,25 @@ async def test_the_provider_is_told_and_the_receipt_says_what_became_of_each_tok
         signature=receipt.signature,
         public_key=receipt.public_key,
     ).is_genuine()
+
+
+async def test_a_receipt_never_says_told_of_a_provider_that_has_no_way_to_be_told(
+    here: Office, monkeypatch: pytest.MonkeyPatch
+):
+    made = await here.connect("contacts.read")
+    shelf = catalogue()
+    mute = replace(shelf.provider(PROVIDER), revocation=Revocation(kind="none", kills="Nothing from here."))
+    deaf = replace(shelf, providers=frozen({**shelf.providers, PROVIDER: mute}))
+    monkeypatch.setattr("integrations.catalogue.load._opened", [deaf])
+
+    await here.do(RevokeConnection(principal=here.owner, connection=made.connection))
+    await told(here)
+
+    async with here.home.house.database.read(here.home.org) as session:
+        given = json.loads(await queries.receipt(session, here.home.house.vault, here.home.org, made.connection))
+    said = json.loads(given["receipt"])
+    assert said["provider_told"] is False
+    assert {each["outcome"] for each in said["tokens"]} == {"unsupported"}
 
 
 async def test_the_receipt_names_tasks_that_are_in_the_journal(here: Office):

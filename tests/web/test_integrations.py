@@ -122,6 +122,15 @@ async def test_what_ended_is_told_for_each_token(site: Site) -> None:
     assert "Every worker refuses" in page
 
 
+async def test_a_token_that_cannot_be_named_is_said_to_live_to_its_end(site: Site) -> None:
+    over = await connected(site.home, ended=("refresh:revoked:told", "access:unsupported:by_refresh_token"))
+    async with site.signed_in() as client:
+        page = text_of(await client.get(f"/admin/connections/{over.connection}"))
+
+    assert "This one lives to its own end" in page
+    assert "has no way to be told" not in page
+
+
 async def test_a_provider_being_told_is_watched_until_it_has_answered(site: Site) -> None:
     over = await connected(site.home, ended=())
     async with site.signed_in() as client:
@@ -138,6 +147,18 @@ async def test_an_ended_connection_cannot_be_ended_again(site: Site) -> None:
 
     assert answer.status_code == 303
     assert answer.headers["location"] == f"/admin/connections/{over.connection}"
+
+
+async def test_nobody_is_said_to_be_told_where_there_is_no_way_to_tell(site: Site) -> None:
+    silent = await connected(site.home, "mailchimp", requested=("everything",), granted=("everything",))
+    hears = await connected(site.home, account="bo@harbour.test")
+    async with site.signed_in() as client:
+        page = text_of(await client.get(f"/admin/connections/{silent.connection}/revoke"))
+        other = text_of(await client.get(f"/admin/connections/{hears.connection}/revoke"))
+
+    assert "and tells Mailchimp" not in page
+    assert "the provider has no way to be told" in page
+    assert "and tells Demo CRM" in other
 
 
 async def test_support_sees_health_and_neither_account_nor_permission(site: Site) -> None:
@@ -164,3 +185,33 @@ async def test_a_provider_nobody_knows_is_not_there(site: Site) -> None:
     async with site.signed_in() as client:
         assert (await client.get("/admin/integrations/nobody")).status_code == 404
         assert (await client.get("/integrations/callback/nobody?state=a&code=b")).status_code == 404
+
+
+async def test_an_account_whose_connector_was_switched_off_is_still_shown_and_can_be_disconnected(site: Site) -> None:
+    gone = await connected(site.home, "bluebike_crm", granted=("customers.read",), requested=("customers.read",))
+    works = await connected(site.home, account="bo@harbour.test")
+
+    async with site.signed_in() as client:
+        listed = text_of(await client.get("/admin/integrations"))
+        page = text_of(await client.get(f"/admin/connections/{gone.connection}"))
+        asked = await client.get(f"/admin/connections/{gone.connection}/revoke")
+        ended = await client.post(f"/admin/connections/{gone.connection}/revoke", data={"synced": "keep"})
+        after = text_of(await client.get(f"/admin/connections/{gone.connection}"))
+        other = text_of(await client.get(f"/admin/connections/{works.connection}"))
+
+    assert "bluebike_crm: ada@harbour.test" in listed
+    assert "bo@harbour.test" in listed
+    assert "Switched off" in page
+    assert "Switched off" not in other
+    assert (asked.status_code, ended.status_code) == (200, 303)
+    assert "Disconnected" in after
+
+
+async def test_support_sees_that_a_connector_was_switched_off(site: Site) -> None:
+    await connected(site.home, "bluebike_crm")
+
+    async with site.signed_in(Role.SUPPORT) as client:
+        page = text_of(await client.get("/support/connections"))
+
+    assert "Switched off" in page
+    assert "ada@harbour.test" not in page

@@ -4,7 +4,6 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from integrations import queries
-from integrations.catalogue.load import catalogue
 from integrations.mcp.sign_in import server_of
 from joule.web.access import HealthReader, Here
 from joule.web.admin.integrations import showing
@@ -26,10 +25,10 @@ async def page(web: Here, person: HealthReader) -> Response:
 
 
 def _line(each: queries.ConnectionHealth) -> HealthLine:
-    word, tone, advice = showing.health(each.status)
+    word, tone, advice = showing.health(each.status, each.provider)
     return HealthLine(
         id=str(each.connection),
-        provider="MCP server" if server_of(each.provider) else catalogue().provider(each.provider).title,
+        provider="MCP server" if server_of(each.provider) else showing.provider_of(each.provider).title,
         health=word,
         tone=tone,
         advice=advice,

@@ -38,6 +38,7 @@ async def test_the_token_goes_to_the_provider_and_the_answer_comes_back_without_
     reply = await bench.call()
 
     assert bench.server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert bench.server.requests[0].headers["user-agent"] == "Joule"  # some providers turn the nameless away
     assert bench.server.requests[0].target == "/things/7"
     assert json.loads(reply.data) == {"ok": True, "items": [{"name": "a"}]}
     assert reply.status == 200

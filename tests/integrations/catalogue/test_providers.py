@@ -130,6 +130,58 @@ def test_what_was_not_seen_in_a_source_is_marked(provider: Provider) -> None:
     assert provider.demo or provider.unverified
 
 
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("google_ads", ("revocation.auth", "refresh", "operations")),
+        ("google_drive_docs_sheets", ("revocation.auth", "refresh", "scopes")),
+        ("gmail", ("revocation.auth", "refresh", "scopes")),
+        ("meta_ads_pages", ("revocation", "scope_separator", "pkce")),
+        ("instagram_login", ("revocation", "pkce")),
+        ("linkedin_marketing", ("revocation",)),
+        ("x_twitter", ("revocation.url",)),
+        ("tiktok_ads", ("revocation", "strategy", "pkce")),
+        ("tiktok_organic", ("scopes",)),
+        ("hubspot", ("refresh", "token_url")),
+        ("salesforce", ("refresh", "per_tenant_host")),
+        ("mailchimp", ("revocation", "metadata_url", "pkce")),
+        ("klaviyo", ("refresh", "pkce")),
+        ("shopify", ("strategy", "revocation", "scope_separator", "pkce", "refresh")),
+        ("slack", ("revocation",)),
+        ("notion", ("token_life_words", "notes", "pkce")),
+        ("webflow", ("revocation.url", "refresh", "scopes", "pkce")),
+        ("canva", ("scopes", "refresh")),
+        ("posthog", ("refresh.kind",)),
+        ("pinterest", ("revocation", "pkce")),
+        ("microsoft_ads", ("revocation", "refresh.kind", "extra_secrets", "pkce")),
+    ],
+)
+def test_each_doubt_that_was_there_when_the_facts_were_gathered_is_still_told(
+    name: str, fields: tuple[str, ...]
+) -> None:
+    provider = catalogue().provider(name)
+
+    assert [each for each in fields if not provider.is_unverified(each)] == []
+
+
+def test_the_doubts_of_google_s_own_header_and_narrow_permission_are_told() -> None:
+    told = [
+        *catalogue().provider("google_ads").unverified,
+        *catalogue().provider("google_drive_docs_sheets").unverified,
+    ]
+
+    assert any("login-customer-id" in each for each in told)
+    assert any("the narrow one" in each for each in told)
+
+
+def test_who_takes_only_one_kind_of_token_says_so_in_words_too() -> None:
+    takes = {one.id: one.revocation.takes for one in catalogue().providers.values() if one.revocation.takes}
+
+    assert takes == {"hubspot": "refresh", "tiktok_organic": "access"}
+    assert catalogue().provider("hubspot").revocation.kills.startswith("The refresh token only")
+    assert catalogue().provider("tiktok_organic").revocation.kills.startswith("The access token")
+
+
 def test_a_part_that_is_not_verified_makes_the_whole_doubtful_and_the_other_way_round() -> None:
     webflow, hubspot = catalogue().provider("webflow"), catalogue().provider("hubspot")
 

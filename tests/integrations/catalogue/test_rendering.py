@@ -330,3 +330,16 @@ def test_a_report_query_holds_nothing_but_what_the_catalogue_and_dates_say() -> 
     assert "BETWEEN '2026-10-01' AND '2026-10-31'" in request.json["query"]
     with pytest.raises(ArgumentsRefused):
         render(ads, report, {**report.example, "to_date": "2026' OR"})
+
+
+def test_a_post_on_linkedin_is_published_whole_and_mentions_nobody() -> None:
+    linkedin = catalogue().provider("linkedin_marketing")
+
+    def commentary(text: str) -> str:
+        request = render(linkedin, linkedin.operations["publish_post"], {"organization": 5, "text": text})
+        assert request.json is not None
+        return str(request.json["commentary"])
+
+    assert commentary("Now open (Ghent), 5 * better_still") == r"Now open \(Ghent\), 5 \* better\_still"
+    assert commentary("@[Kim](urn:li:person:1) # 1") == r"\@\[Kim\]\(urn:li:person:1\) \# 1"
+    assert commentary("Plain words. #spring") == "Plain words. #spring"  # a hashtag stays one

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pytest
 
@@ -327,6 +327,35 @@ async def test_linkedin_s_end_does_not_move(street: Street) -> None:
 
     assert tokens.refresh_expires_at == fresh.refresh_expires_at == began + timedelta(days=365)
     assert fresh.refresh_token == tokens.refresh_token
+
+
+async def test_linkedin_s_scopes_are_read_whether_commas_or_spaces_part_them(street: Street) -> None:
+    linked = await street.open(LinkedInLike())
+    endpoint = to_odd(linked, strategy="linkedin", **POST)  # as the catalogue has it: spaces in what is asked for
+
+    linked.will(Json(value={"access_token": "a", "expires_in": 60, "scope": "r_ads,r_ads_reporting"}))
+    commas = await tokens_of(endpoint)
+    linked.will(Json(value={"access_token": "a", "expires_in": 60, "scope": "r_ads r_ads_reporting"}))
+    spaces = await tokens_of(endpoint, "code-2")
+
+    assert commas.scopes == spaces.scopes == ("r_ads", "r_ads_reporting")
+
+
+@pytest.mark.parametrize("takes", ["refresh", "access"])
+async def test_a_provider_that_takes_one_kind_of_token_is_not_asked_to_revoke_the_other(
+    street: Street, takes: Literal["refresh", "access"]
+) -> None:
+    odd = await street.open(OddProvider())
+    told = Revocation(kind="api", url=f"{odd.base}/revoke", takes=takes)
+    endpoint = to_odd(odd, revocation=told, **POST)
+    tokens = await tokens_of(endpoint)
+    before = len(odd.seen)
+
+    ends = {each.token: (each.outcome, each.detail) for each in await endpoint.revoke(tokens)}
+
+    other = "access" if takes == "refresh" else "refresh"
+    assert ends == {takes: ("revoked", "told"), other: ("unsupported", f"by_{takes}_token")}
+    assert len(odd.seen) == before + 1
 
 
 async def test_an_old_hubspot_error_is_no_token(street: Street) -> None:

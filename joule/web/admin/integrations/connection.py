@@ -8,7 +8,6 @@ from starlette.responses import RedirectResponse, Response
 
 from integrations import queries
 from integrations.actions import RevokeConnection
-from integrations.catalogue.load import catalogue
 from integrations.mcp.sign_in import server_of
 from integrations.queries import ConnectionView
 from joule.identity.queries import SignedInPerson
@@ -40,8 +39,8 @@ async def page(
     server = server_of(view.provider)
     if server is not None:
         return RedirectResponse(f"/admin/integrations/mcp#server-{server}", status_code=303)
-    provider = catalogue().provider(view.provider)
-    word, tone, advice = showing.health("revoked" if view.is_over else view.status)
+    provider = showing.provider_of(view.provider)
+    word, tone, advice = showing.health("revoked" if view.is_over else view.status, view.provider)
     here = f"/admin/connections/{view.connection}"
     more = "&".join(("", *(f"scope={name}" for name in view.granted if name in provider.scopes)))
     shown = ConnectionPage(
@@ -127,7 +126,7 @@ async def _ask(web: Web, person: SignedInPerson, connection: UUID, *, error: Jou
         raise NotFound("connection")
     if view.is_over:
         return RedirectResponse(f"/admin/connections/{connection}", status_code=303)
-    provider = catalogue().provider(view.provider)
+    provider = showing.provider_of(view.provider)
     shown = RevokePage(
         href=f"/admin/connections/{view.connection}",
         provider=provider.title,
@@ -135,6 +134,7 @@ async def _ask(web: Web, person: SignedInPerson, connection: UUID, *, error: Jou
         stops=showing.stops(provider, view.granted),
         shared_with=tuple(_shared(each) for each in every if _shares(each, view)),
         synced=_synced("there", kept.files + kept.items),
+        can_be_told=provider.revocation.possible,
         at_provider=wording.revocable(provider.revocation),
         settings_url=wording.web_address(provider.settings_url),
         settings_words=provider.settings_words,
@@ -163,4 +163,4 @@ def _shares(other: ConnectionView, view: ConnectionView) -> bool:
 
 
 def _shared(view: ConnectionView) -> str:
-    return f"{catalogue().provider(view.provider).title}: {showing.account(view)}"
+    return f"{showing.provider_of(view.provider).title}: {showing.account(view)}"

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from integrations.catalogue.load import catalogue
-from integrations.catalogue.model import Provider
+from integrations.catalogue.model import Provider, Refresh, Revocation
+from integrations.mcp.sign_in import server_of
 from integrations.queries import ConnectionView
 from joule.database.engine import ReadSession
 from joule.identity import queries as people
@@ -29,6 +30,11 @@ HEALTH: Mapping[str, tuple[str, str, str]] = {
     ),
     "revoked": ("Disconnected", "", ""),
 }
+_SWITCHED_OFF = (
+    "Switched off",
+    "no",
+    "Whoever runs Joule has switched off the connector it needs. Have it switched on again, or disconnect the account.",
+)
 _OUTCOMES: Mapping[str, tuple[str, str, str]] = {
     "revoked": ("Revoked", "ok", "The provider confirmed it."),
     "already_dead": ("Already dead", "ok", "The provider no longer knew it."),
@@ -38,6 +44,11 @@ _OUTCOMES: Mapping[str, tuple[str, str, str]] = {
         "The provider has no way to be told. It ends by itself, or when you remove Joule in its settings.",
     ),
     "failed": ("Not confirmed", "no", "The provider did not confirm it. Remove Joule in its settings to be sure."),
+}
+_BECAUSE: Mapping[str, str] = {  # detail of an outcome → words that say more than the outcome's own
+    "by_refresh_token": "The provider can be told of the refresh token alone. This one lives to its own end, then it is dead.",
+    "by_access_token": "The provider can be told of the access token alone. Joule's copy of this one is destroyed; to be sure, "
+    "remove Joule in its settings.",
 }
 _TOKENS = {"refresh": "Refresh token", "access": "Access token"}
 _SOURCES = {
@@ -53,8 +64,36 @@ async def names_of(web: Web, session: ReadSession, org: OrgId) -> Mapping[Person
     return {each.person: each.name for each in await people.people(session, web.house.vault, org)}
 
 
-def health(status: str) -> tuple[str, str, str]:
+def provider_of(name: str) -> Provider:
+    """The provider of a connection. One whose connector was switched off since has no more than its name and an end."""
+    return catalogue().providers.get(name) or Provider(
+        id=name,
+        title=name,
+        group="",
+        family=name,
+        what_it_is="",
+        authorization_url=None,
+        token_url=None,
+        revocation=Revocation(kind="none"),
+        refresh=Refresh(kind="none"),
+        pkce="none",
+        scopes={},
+        hosts=(),
+        splits_read_from_write=False,
+        token_life_words="",
+        settings_url="",
+        settings_words="Its connector is switched off, so the provider can be told only once it is on again. To be sure, "
+        "remove Joule in the provider's own settings.",
+        registers_at="",
+        registers_words="",
+        could={},
+    )
+
+
+def health(status: str, provider: str = "") -> tuple[str, str, str]:
     """A word for how a connection does, its tone, and what would mend it. What is unknown is uncertain."""
+    if provider and status != "revoked" and provider not in catalogue().providers and server_of(provider) is None:
+        return _SWITCHED_OFF
     return HEALTH.get(status, HEALTH["refresh_unknown"])
 
 
@@ -65,10 +104,10 @@ def account(view: ConnectionView) -> str:
 
 def connection_line(view: ConnectionView, names: Mapping[PersonId, str]) -> ConnectionLine:
     """One line of a list."""
-    word, tone, _ = health(view.status)
+    word, tone, _ = health(view.status, view.provider)
     return ConnectionLine(
         href=f"/admin/connections/{view.connection}",
-        provider=catalogue().provider(view.provider).title,
+        provider=provider_of(view.provider).title,
         account=account(view),
         by=names.get(view.connected_by, "somebody who is gone"),
         used_at=view.used_at,
@@ -141,7 +180,12 @@ def tokens(view: ConnectionView) -> tuple[TokenLine, ...]:
     for each in view.outcomes:
         outcome, tone, words = _OUTCOMES.get(each.outcome, _OUTCOMES["failed"])
         lines.append(
-            TokenLine(token=_TOKENS.get(each.token, each.token.capitalize()), outcome=outcome, tone=tone, words=words)
+            TokenLine(
+                token=_TOKENS.get(each.token, each.token.capitalize()),
+                outcome=outcome,
+                tone=tone,
+                words=_BECAUSE.get(each.detail, words),
+            )
         )
     return tuple(lines)
 

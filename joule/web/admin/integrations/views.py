@@ -195,6 +195,7 @@ class RevokePage:
     stops: tuple[str, ...]
     shared_with: tuple[str, ...]
     synced: str
+    can_be_told: bool
     at_provider: str
     settings_url: str
     settings_words: str
