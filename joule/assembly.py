@@ -16,7 +16,7 @@ from integrations.mcp.handler import McpHandler
 from integrations.revoking import Revoking
 from joule._accounts import accounts
 from joule._embedding import embedding
-from joule._memories import FOLLOWERS, known_project, names_of
+from joule._memories import FOLLOWERS, erased, known_project, names_of
 from joule._upkeep import account_upkeep_of, document_upkeep_of, keep_partitions_ahead, upkeep_of
 from joule.database.age import check_schema
 from joule.database.engine import Database
@@ -99,6 +99,7 @@ class House:
             serving=serving(self.database, self.settings.task),
             run=runner.run,
             role_of=people.role_of,
+            erased=erased,
             settings=self.settings.task,
         )
         async with asyncio.TaskGroup() as group:
