@@ -40,6 +40,11 @@ def names_of(vault: Vault) -> People:
     return names
 
 
+async def erased(session: AsyncSession, org: OrgId, sources: Collection[str]) -> Collection[str]:
+    """Which of these sources, as labels name them, are erased."""
+    return await gone.among(session, org, sources)
+
+
 async def known_project(session: AsyncSession, org: OrgId, project: ProjectId) -> bool:
     """Whether the organisation has the project; whoever deletes it then waits for the transaction to end."""
     return await memories.is_project(session, org, project, stays=True)

@@ -17,7 +17,7 @@ from integrations.revoking import Revoking
 from joule import _upkeep as upkeeps
 from joule._accounts import accounts
 from joule._embedding import embedding
-from joule._memories import FOLLOWERS, known_project, names_of
+from joule._memories import FOLLOWERS, erased, known_project, names_of
 from joule._sandboxes import Sandboxes, sandboxes
 from joule.database.age import check_schema
 from joule.database.engine import Database
@@ -103,6 +103,7 @@ class House:
             serving=serving(self.database, self.settings.task),
             run=runner.run,
             role_of=people.role_of,
+            erased=erased,
             settings=self.settings.task,
         )
         async with asyncio.TaskGroup() as group:

@@ -178,7 +178,10 @@ TOOLS: tuple[Tool, ...] = (
     ),
     Tool(
         name="remember",
-        description="Keeps one short sentence for later conversations in this project.",
+        description=(
+            'Keeps one short sentence for later conversations in this project. Where it answers "state": "proposed", '
+            "nothing is remembered until a person agrees."
+        ),
         arguments=RememberArguments,
         action=as_fields(Remember),
     ),

@@ -5,12 +5,13 @@ Everything is read through the gate, so that a resumed or replayed task is shown
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from joule.agent.prompts import SYSTEM
 from joule.agent.task import Exchange
 from joule.agent.tools import Bench
-from joule.kernel.label import Integrity, Label
+from joule.kernel.label import Integrity
 from joule.llm.actions import Message
 from memory.actions import ListFiles, ListItems
 from memory.knowledge.budget import Candidate, selected
@@ -18,6 +19,7 @@ from memory.results import FileList, Recalled
 
 MOST_CHARACTERS = 20_000  # of remembered items; the rest can still be recalled
 MOST_FILES = 200
+MOST_SOURCES = 3  # of one item
 
 
 async def opening(bench: Bench, *, request: str, history: Sequence[Exchange], accounts: str = "") -> list[Message]:
@@ -28,9 +30,9 @@ async def opening(bench: Bench, *, request: str, history: Sequence[Exchange], ac
     bench.label = bench.label.join(*(part.label for part in (items, files) if _has_any(part)))
     parts = [SYSTEM.strip(), _remembered(items), _listed(files), accounts]
     messages = [Message(role="system", text="\n\n".join(filter(None, parts)))]
-    if history:
-        bench.label = bench.label.join(Label())  # an earlier answer may quote anything that was read for it
     for exchange in history:
+        # An answer may quote anything that was read for it, and is a model's in any case.
+        bench.label = bench.label.join(replace(exchange.label, integrity=Integrity.UNTRUSTED))
         messages += [
             Message(role="user", text=exchange.request),
             Message(role="assistant", text=exchange.answer),
@@ -47,7 +49,12 @@ def _remembered(found: Recalled) -> str:
     offered = []
     for item in found.items:
         line = json.dumps(
-            {"kind": item.kind, "text": item.text, "trusted": item.label.integrity is Integrity.TRUSTED},
+            {
+                "kind": item.kind,
+                "text": item.text,
+                "trusted": item.label.integrity is Integrity.TRUSTED,
+                "from": [f"{each.kind}:{each.source}" for each in item.sources[:MOST_SOURCES]],
+            },
             ensure_ascii=False,
         )
         offered.append(

@@ -5,6 +5,7 @@ What is on record is not done again. The run ends with a row that says how, or l
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -12,8 +13,8 @@ from integrations.actions import DescribeConnections
 from integrations.mcp.actions import DescribeMcpTools
 from joule.agent import graph, prompts
 from joule.agent.task import Claim, End, Outcome, done, failed, stopped, waiting
-from joule.agent.tools import Toolbox
-from joule.agent.work import label_codec, words_of, work
+from joule.agent.tools import Bench, Toolbox
+from joule.agent.work import bench_of, label_codec, words_of, work
 from joule.database.errors import DatabaseAway
 from joule.governance.gate import Gate
 from joule.kernel.errors import ApprovalNeeded, Fenced, JouleError, JournalDown, LimitReached, Stopped
@@ -52,29 +53,24 @@ class Runner:
         if journal.recording.ended is not None:
             return _as_recorded(journal.recording.ended)
         started = await self._start(journal, claim)
+        gate = self._gate.over(journal, words=words_of(started), stop=claim.stop)
+        bench = bench_of(gate, principal=claim.principal, project=claim.project, started=started)
         try:
             async with asyncio.timeout(self._settings.max_seconds):
-                answer = await work(
-                    self._gate.over(journal, words=words_of(started), stop=claim.stop),
-                    principal=claim.principal,
-                    project=claim.project,
-                    started=started,
-                    settings=self._settings,
-                    toolbox=self._toolbox,
-                )
+                answer = await work(bench, started=started, settings=self._settings, toolbox=self._toolbox)
         except (Fenced, JournalDown, DatabaseAway):
             raise
         except ApprovalNeeded:
             await journal.write(Kind.TASK_PAUSED, attrs={"outcome": "waiting"})
             return waiting()
         except Stopped:
-            return await self._end(journal, stopped(journal.recording.unfinished_text() or None))
+            return await self._end(journal, bench, stopped(journal.recording.unfinished_text() or None))
         except TimeoutError:
             problem: JouleError = LimitReached("seconds", self._settings.max_seconds)
-            return await self._end(journal, self._failed(journal, problem))
+            return await self._end(journal, bench, self._failed(journal, problem))
         except JouleError as problem:
-            return await self._end(journal, self._failed(journal, problem), problem)
-        return await self._end(journal, done(answer))
+            return await self._end(journal, bench, self._failed(journal, problem), problem)
+        return await self._end(journal, bench, done(answer))
 
     async def _start(self, journal: TaskJournal, claim: Claim) -> Mapping[str, Any]:
         """What the task began with: as recorded if it began before, else what it is claimed with now."""
@@ -85,7 +81,13 @@ class Runner:
             "request": claim.request,
             "label": label_codec().dump_python(claim.label, mode="json"),
             "history": [
-                {"task": str(each.task), "request": each.request, "answer": each.answer} for each in claim.history
+                {
+                    "task": str(each.task),
+                    "request": each.request,
+                    "answer": each.answer,
+                    "label": label_codec().dump_python(each.label, mode="json"),
+                }
+                for each in claim.history
             ],
         }
         if DescribeConnections in self._gate.methods:
@@ -116,15 +118,19 @@ class Runner:
         code = getattr(problem, "recorded_code", problem.code)
         return failed(code, answer=journal.recording.unfinished_text() or None)
 
-    async def _end(self, journal: TaskJournal, outcome: Outcome, problem: JouleError | None = None) -> Outcome:
-        content: dict[str, Any] = {"answer": outcome.answer or ""}
+    async def _end(
+        self, journal: TaskJournal, bench: Bench, outcome: Outcome, problem: JouleError | None = None
+    ) -> Outcome:
+        label = label_codec().dump_python(bench.label, mode="json")
+        content: dict[str, Any] = {"answer": outcome.answer or "", "label": label}
         if problem is not None:
             content["error"] = {"message": str(problem), "advice": problem.advice()}
         attrs = {"outcome": outcome.end.value, **({"code": outcome.code} if outcome.code else {})}
         await journal.write(Kind.TASK_ENDED, attrs=attrs, content=content)
-        return outcome
+        return replace(outcome, label=bench.label)
 
 
 def _as_recorded(ended: Row) -> Outcome:
     answer = ended.content.get("answer") or None
-    return Outcome(end=End(ended.attrs["outcome"]), answer=answer, code=ended.attrs.get("code"))
+    label = label_codec().validate_python(ended.content["label"], strict=False) if "label" in ended.content else None
+    return Outcome(end=End(ended.attrs["outcome"]), answer=answer, code=ended.attrs.get("code"), label=label)

@@ -15,11 +15,12 @@ from joule.kernel.stop import Stop
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """One earlier message of the branch and what was answered."""
+    """One earlier message of the branch and what was answered. `label`: of all that had been read for the answer."""
 
     task: TaskId
     request: str
     answer: str = field(repr=False)
+    label: Label = field(default_factory=Label)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,7 @@ class Outcome:
     end: End
     answer: str | None = field(default=None, repr=False)
     code: str | None = None  # the stable code of the error, for a failed task only
+    label: Label | None = None  # of all that had been read when it ended; None: nobody knows
 
 
 def done(answer: str) -> Outcome:

@@ -30,18 +30,14 @@ def label_codec() -> TypeAdapter[Label]:
     return TypeAdapter(Label)
 
 
-async def work(
-    gate: Performs,
-    *,
-    principal: Principal,
-    project: ProjectId,
-    started: Mapping[str, Any],
-    settings: TaskSettings,
-    toolbox: Toolbox,
-) -> str:
-    """Work until the model asks for nothing more; its last words. `started` is the content of the task's first row."""
+def bench_of(gate: Performs, *, principal: Principal, project: ProjectId, started: Mapping[str, Any]) -> Bench:
+    """What the task works at, having read nothing but its request. `started` is the content of the task's first row."""
     label = label_codec().validate_python(started["label"], strict=False)
-    bench = Bench(gate=gate, principal=principal, project=project, label=label, loop=asyncio.get_running_loop())
+    return Bench(gate=gate, principal=principal, project=project, label=label, loop=asyncio.get_running_loop())
+
+
+async def work(bench: Bench, *, started: Mapping[str, Any], settings: TaskSettings, toolbox: Toolbox) -> str:
+    """Work until the model asks for nothing more; its last words."""
     accounts = await connected(bench) if started.get("connections") else None
     servers = await served(bench) if started.get("mcp") else None
     offered = toolbox.joined(*sandbox_tools(started.get("sandbox")), *tools_of(accounts), *served_tools(servers))
@@ -60,6 +56,11 @@ def words_of(started: Mapping[str, Any]) -> str:
 
 def _history(started: Mapping[str, Any]) -> list[Exchange]:
     return [
-        Exchange(task=TaskId(UUID(each["task"])), request=each["request"], answer=each["answer"])
+        Exchange(
+            task=TaskId(UUID(each["task"])),
+            request=each["request"],
+            answer=each["answer"],
+            label=label_codec().validate_python(each["label"], strict=False) if "label" in each else Label(),
+        )
         for each in started["history"]
     ]

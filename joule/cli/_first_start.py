@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PROJECT = "Harbour & Pine"
 SAMPLES = ("campaigns.csv", "brand-guide.md")
+DOCUMENT = "shop-policies.md"  # of the knowledge base; a worker reads it as soon as there is one
 SIGN_IN = "/sign-in/link?token="
 
 
@@ -96,13 +97,22 @@ async def found(house: "House") -> Principal:
 
 
 async def add_sample(house: "House", owner: Principal) -> None:
-    """A project with an invented company's campaign results and brand guide, put in as its owner would."""
+    """A project with an invented company's campaign results, brand guide and policies, put in as its owner would."""
     from memory.actions import CreateProject, UploadFile
+    from memory.knowledge.actions import AddDocument
 
     made = await house.commands.perform(CreateProject(principal=owner, title=PROJECT))
     for name in SAMPLES:
-        content = (files("joule.cli") / "sample" / name).read_bytes()
-        await house.commands.perform(UploadFile(principal=owner, project=made.project, file_name=name, content=content))
+        await house.commands.perform(
+            UploadFile(principal=owner, project=made.project, file_name=name, content=_sample(name))
+        )
+    await house.commands.perform(
+        AddDocument(principal=owner, project=made.project, title=DOCUMENT, content=_sample(DOCUMENT))
+    )
+
+
+def _sample(name: str) -> bytes:
+    return (files("joule.cli") / "sample" / name).read_bytes()
 
 
 async def sign_in_path(house: "House", owner: Principal) -> str:

@@ -19,6 +19,7 @@ class Provenance(StrEnum):
 
     WORDS = "words"
     MINTED = "minted"
+    NOTHING = "nothing"  # there is no relevant value: nothing was looked for, so nothing was found
     ELSEWHERE = "elsewhere"
 
 
@@ -40,7 +41,12 @@ def provenance_of(action: Action[Any], *, words: str, minted: Iterable[UUID]) ->
 
 
 def provenance(relevant: Mapping[str, str], *, words: str, minted: Iterable[UUID]) -> Provenance:
-    """Where the worst of the relevant values came from. `words` is all the person wrote in this conversation."""
+    """Where the worst of the relevant values came from. `words` is all the person wrote in this conversation.
+
+    An action that names none never passes for one whose values were all found in the person's words.
+    """
+    if not relevant:
+        return Provenance.NOTHING
     said, own = plain(words), {str(each) for each in minted}
     worst = Provenance.WORDS
     for value in relevant.values():

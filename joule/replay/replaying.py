@@ -11,7 +11,7 @@ from integrations.catalogue.load import catalogue
 from joule.agent import graph, prompts
 from joule.agent.connected import ASKED_FOR_ACCOUNTS
 from joule.agent.tools import Toolbox
-from joule.agent.work import words_of, work
+from joule.agent.work import bench_of, words_of, work
 from joule.governance.policy import Policy
 from joule.kernel.errors import ApprovalNeeded, JouleError, NotFound, Stopped
 from joule.kernel.ids import OrgId, PersonId, ProjectId, TaskId
@@ -67,14 +67,13 @@ async def _run(
     role = next((step.intent.attrs["facts"]["role"] for step in recording.steps.values() if step.intent), "member")
     outcome, answer = "done", ""
     try:
-        answer = await work(
+        bench = bench_of(
             playback,
             principal=Principal(org=org, person=person, role=Role(role), via=Via.AGENT),
             project=ProjectId(UUID(started.attrs["project"])),
             started=started.content,
-            settings=settings,
-            toolbox=toolbox,
         )
+        answer = await work(bench, started=started.content, settings=settings, toolbox=toolbox)
     except Diverged:
         return playback.differences
     except ApprovalNeeded:

@@ -43,6 +43,7 @@ class Attempts:
     clock: Clock
     dispatcher: Dispatcher
     role_of: RoleOf
+    erased: queries.Erased
     places: int
     worker: str
 
@@ -86,7 +87,13 @@ class Attempts:
             request=keyring.open_text(row.request, row=row.id, field="request"),
             label=_store.LABEL.validate_python(row.label),
             history=await queries.history(
-                session, self.vault, org, task, most=HISTORY_EXCHANGES, characters=HISTORY_CHARACTERS
+                session,
+                self.vault,
+                org,
+                task,
+                most=HISTORY_EXCHANGES,
+                characters=HISTORY_CHARACTERS,
+                erased=self.erased,
             ),
         )
         if row.stop_requested_at is not None:
@@ -94,7 +101,10 @@ class Attempts:
         return claim
 
     async def finish(self, claim: Claim, outcome: Outcome) -> None:
-        """Write down how the run ended. Raises `Fenced` when a newer attempt holds the task, or it was deleted."""
+        """Write down how the run ended. Raises `Fenced` when a newer attempt holds the task, or it was deleted.
+
+        From its end on the row's label is that of the answer as well: of the request, and of all that was read for it.
+        """
         async with self.database.write(claim.org) as session:
             await _places.lock(session, claim.org)
             row = await self._still_held(session, claim)
@@ -103,6 +113,9 @@ class Attempts:
             if outcome.end is End.WAITING and row.answered:
                 await self._requeue(session, claim)
                 return
+            if outcome.label is not None and outcome.end is not End.WAITING:
+                row.label = _store.LABEL.dump_python(outcome.label, mode="json")
+                await session.flush()
             answer = await self._sealed(session, claim, outcome.answer)
             code = (outcome.code or "task.failed") if outcome.end is End.FAILED else None
             state, now = _STATES[outcome.end], self.clock.now()

@@ -1,6 +1,6 @@
 """What a signed-in person may see of their organisation's threads and tasks. Nothing here changes a row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -19,6 +19,11 @@ from joule.tasks.state import State
 from joule.tasks.tables import TaskRow, ThreadRow
 from joule.vault.errors import NoKey, Shredded
 from joule.vault.vault import Vault
+
+Erased = Callable[[AsyncSession, OrgId, Collection[str]], Awaitable[Collection[str]]]
+"""Which of these sources, as labels name them, have been erased."""
+
+ERASED_ANSWER = "(This answer is not repeated: what it was made from has been deleted.)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,23 +180,28 @@ _BEFORE = text(
 
 
 async def history(
-    session: AsyncSession, vault: Vault, org: OrgId, task: TaskId, *, most: int, characters: int
+    session: AsyncSession, vault: Vault, org: OrgId, task: TaskId, *, most: int, characters: int, erased: Erased
 ) -> tuple[Exchange, ...]:
     """What was said before `task` in its branch: the newest `most` exchanges that fit, oldest first.
 
-    Only tasks with an answer count; one whose key was shredded is left out, as if it had never been said.
+    Only tasks with an answer count; one whose key was shredded is left out, as if it had never been said. An answer
+    that was made from something that is erased since is not told again: people keep it, the agent does not.
     """
     found: list[Exchange] = []
     left = characters
     identifiers = (await session.execute(_BEFORE, {"org": org, "task": task, "most": most})).scalars().all()
     for identifier in identifiers:
-        request, answer = await words_of(session, vault, await _row(session, org, TaskId(identifier)))
+        row = await _row(session, org, TaskId(identifier))
+        request, answer = await words_of(session, vault, row)
         if request is None or answer is None:
             continue
+        label = LABEL.validate_python(row.label)
+        if await erased(session, org, label.sources):
+            answer, label = ERASED_ANSWER, Label()
         left -= len(request) + len(answer)
         if left < 0:
             break
-        found.append(Exchange(task=TaskId(identifier), request=request, answer=answer))
+        found.append(Exchange(task=TaskId(identifier), request=request, answer=answer, label=label))
     return tuple(reversed(found))
 
 

@@ -95,7 +95,9 @@ class TaskRow(SQLModel, table=True):
     replaces: UUID | None = Field(default=None, sa_column=Column(Uuid))  # the task it was sent in place of
     request: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     answer: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
-    label: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))  # of the request; ids and words of ours only
+    label: dict[str, Any] = Field(
+        sa_column=Column(JSONB, nullable=False)
+    )  # see `Attempts.finish`; ids and words of ours only
     state: str = Field(sa_column=Column(Text, nullable=False))
     code: str | None = Field(default=None, sa_column=Column(Text))  # a JouleError.code, of a failed task
     attempt: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))

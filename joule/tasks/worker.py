@@ -26,6 +26,7 @@ from joule.kernel.settings import TaskSettings
 from joule.tasks._attempts import Attempts, RoleOf
 from joule.tasks._serving import ProcrastinateServing
 from joule.tasks.dispatch import Dispatcher, Serving
+from joule.tasks.queries import Erased
 from joule.tasks.state import STOP_CHANNEL
 from joule.vault.vault import Vault
 
@@ -70,9 +71,13 @@ class Worker:
         serving: Serving,
         run: Run,
         role_of: RoleOf,
+        erased: Erased,
         settings: TaskSettings,
     ) -> None:
-        """`run` is the agent. `role_of` says what the author is now, or raises a `JouleError`: the task then fails."""
+        """`run` is the agent. `role_of` says what the author is now, or raises a `JouleError`: the task then fails.
+
+        `erased` says which of some sources are erased: what was made from them is not told to the agent again.
+        """
         self._database, self._serving, self._run_claim, self._settings = database, serving, run, settings
         self._attempts = Attempts(
             database=database,
@@ -80,6 +85,7 @@ class Worker:
             clock=clock,
             dispatcher=dispatcher,
             role_of=role_of,
+            erased=erased,
             places=settings.per_organisation,
             worker=f"{socket.gethostname()}:{os.getpid()}:{new_id().hex[-6:]}",
         )

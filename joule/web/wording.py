@@ -41,6 +41,7 @@ _SERVED = re.compile(r"mcp_.+_[0-9a-f]{8}")  # a tool of an MCP server, as the a
 _VALUES: dict[str, str] = {
     "provenance=words": "your own words",
     "provenance=minted": "this task's own results",
+    "provenance=nothing": "it has no values that matter",
     "provenance=elsewhere": "neither your words nor this task's results",
     "via=agent": "the agent's, for you",
     "via=person": "a person's own",

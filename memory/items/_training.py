@@ -34,7 +34,8 @@ from memory.items.tables import TrainingConsentRow, TrainingExportRow
 from memory.tables import MemoryItemRow
 
 _CLASSES = {  # by the word a source begins with
-    SourceKind.MESSAGE: frozenset({DataClass.PROMPTS, DataClass.CHAT_HISTORY}),
+    # Whoever has edited the item since: an agent's act names its message, and may have put the words together itself.
+    SourceKind.MESSAGE: frozenset({DataClass.PROMPTS, DataClass.CHAT_HISTORY, DataClass.OUTPUTS}),
     SourceKind.DOCUMENT: frozenset({DataClass.KNOWLEDGE}),
     SourceKind.CONNECTION: frozenset({DataClass.INTEGRATIONS}),
     SourceKind.FILE: frozenset({DataClass.FILES}),

@@ -40,7 +40,8 @@ class AddDocument(Action[DocumentAdded]):
     """Keep a document and have it read: a new one, or a new version of the one with that title.
 
     The same bytes again are the same document. `expected_bytes`, when its sender knows: raises `CutOff` unless so many
-    came. What comes through a connection names it, and by `external` what it is there (never kept in clear).
+    came. What comes through a connection names it, and by `external` what it is there (never kept in clear): for connectors
+    that bring files in. None that is shipped does.
     """
 
     name: ClassVar[str] = "memory.add_document"

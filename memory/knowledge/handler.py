@@ -174,6 +174,7 @@ class KnowledgeHandler:
                 label=hit.label,
             )
             for hit in found.hits
+            if hit.document in titles  # else it has been deleted since the hits were found
         )
         return Passages(
             passages=passages,

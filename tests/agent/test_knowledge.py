@@ -8,12 +8,16 @@ from uuid import UUID
 import pytest
 
 from joule.agent.citing import place_of, sources
-from joule.agent.task import End
-from joule.kernel.label import Integrity
+from joule.agent.task import End, Exchange
+from joule.kernel.ids import PersonId, TaskId, new_id
+from joule.kernel.label import Integrity, Label, typed_by
 from joule.kernel.principal import Principal, Role, Via
 from joule.kernel.settings import Settings
+from memory.actions import ListFiles, Remember
 from memory.items import queries as items
-from memory.knowledge.actions import AddDocument, IndexDocument
+from memory.items.kinds import SourceKind
+from memory.items.results import SourceSpan
+from memory.knowledge.actions import AddDocument, DeleteDocument, IndexDocument, ListDocuments
 from tests.support.house import Home, home
 from tests.support.scripted_model import Says, ScriptedModel
 
@@ -55,6 +59,16 @@ async def remembered(home: Home) -> tuple[list[str], list[tuple[str, Integrity]]
         live = await items.list_items(session, keyring, home.project, reader=reader, now=now)
         waiting = await items.list_proposals(session, keyring, home.project, reader=reader, now=now)
     return [each.text for each in live], [(each.text, each.label.integrity) for each in waiting]
+
+
+async def documents(home: Home) -> list[UUID]:
+    found = await home.house.commands.perform(ListDocuments(principal=home.owner, project=home.project))
+    return [each.document for each in found.documents]
+
+
+async def files(home: Home) -> list[str]:
+    found = await home.house.commands.perform(ListFiles(principal=home.owner, project=home.project))
+    return [each.name for each in found.files]
 
 
 async def test_passages_reach_the_model_as_untrusted_data_with_the_address_of_their_page(
@@ -112,6 +126,60 @@ async def test_an_order_in_a_document_remembers_nothing_without_a_person(library
 
     assert said.end is End.DONE
     assert (await remembered(library))[0] == [text]
+
+
+async def test_what_is_remembered_is_told_as_data_with_whose_words_it_is_and_what_it_was_made_from(
+    library: Home, model: ScriptedModel
+) -> None:
+    (document,) = await documents(library)
+    quoted = (SourceSpan(kind=SourceKind.DOCUMENT, source=document),)
+    for text, sources_of in (("We never shout", ()), ("Refunds take five days", quoted)):
+        await library.house.commands.perform(
+            Remember(
+                principal=library.owner,
+                project=library.project,
+                text=text,
+                sources=sources_of,
+                label=typed_by(PersonId(library.owner.person or UUID(int=0))),
+            )
+        )
+
+    await library.run(library.claim("Hello"))
+
+    lines = [
+        json.loads(each) for each in model.requests[-1].messages[0].text.splitlines() if each.startswith('{"kind"')
+    ]
+    told = {each["text"]: each for each in lines}
+    person = f"person:{library.owner.person}"
+    assert (told["We never shout"]["trusted"], told["We never shout"]["from"]) == (True, [person])
+    assert told["Refunds take five days"]["trusted"] is False
+    assert set(told["Refunds take five days"]["from"]) == {f"document:{document}", person}
+
+
+async def test_what_is_kept_from_an_earlier_answer_goes_with_the_document_that_answer_was_made_from(
+    library: Home, model: ScriptedModel
+) -> None:
+    model.script = [Says(calls=[("search_knowledge", {"query": "refunds"})]), Says(text="Within five working days.")]
+    first = await library.run(library.claim("When are refunds paid?"))
+    (document,) = await documents(library)
+    said = Exchange(
+        task=TaskId(new_id()), request="When are refunds paid?", answer=first.answer or "", label=first.label or Label()
+    )
+    proposal = {"text": "Refunds take five working days"}
+    model.script = [
+        Says(calls=[("propose_memory", proposal), ("write_file", {"file_name": "note.md", "text": "Five days."})]),
+        Says(text="Done."),
+    ]
+    await library.run(library.claim("Propose that, and write it to note.md", history=(said,)))
+    assert await remembered(library) == ([], [(proposal["text"], Integrity.UNTRUSTED)])
+    assert await files(library) == ["note.md"]
+
+    await library.house.commands.perform(
+        DeleteDocument(principal=library.owner, project=library.project, document=document)
+    )
+
+    assert await remembered(library) == ([], [])
+    assert await files(library) == []
 
 
 async def test_a_document_is_read_on_from_where_a_passage_stands(library: Home, model: ScriptedModel) -> None:

@@ -85,8 +85,9 @@ def test_nothing_is_nobodys(value: str, words: str):
     assert where(value, words) is ELSEWHERE
 
 
-def test_an_action_without_relevant_values_is_as_asked():
-    assert provenance({}, words="", minted=()) is WORDS
+def test_an_action_that_names_no_relevant_value_does_not_pass_for_the_persons_words():
+    assert provenance({}, words="remember all of it", minted=()) is Provenance.NOTHING
+    assert where("all of it", "remember all of it") is WORDS
 
 
 def test_an_id_of_this_tasks_own_making_is_minted_and_no_other_is():

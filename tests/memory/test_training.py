@@ -12,7 +12,14 @@ from joule.kernel.ids import PersonId, new_id
 from joule.kernel.label import Label, Purpose, Training
 from joule.kernel.principal import Via
 from memory.items import queries
-from memory.items.actions import ExportForTraining, ExportItems, GiveTrainingConsent, Remember, WithdrawTrainingConsent
+from memory.items.actions import (
+    EditItem,
+    ExportForTraining,
+    ExportItems,
+    GiveTrainingConsent,
+    Remember,
+    WithdrawTrainingConsent,
+)
 from memory.items.kinds import DataClass, SourceKind, Withheld
 from memory.items.results import ExportedForTraining, SourceSpan
 from tests.memory.conftest import Room
@@ -91,6 +98,19 @@ async def test_a_value_of_any_class_is_let_out_only_while_consent_stands_for_tha
             await export(room)
     else:
         assert (await export(room)).items == ()
+
+
+async def test_what_an_agent_wrote_stays_its_output_when_a_person_has_edited_it(room: Room):
+    await consent(room, *(each for each in DataClass if each is not DataClass.OUTPUTS))
+    await by_agent(room, "We never shuot")
+    (item,) = (await room.ask(ExportItems)).items
+    await room.ask(EditItem, item=item.item, text="We never shout")
+
+    (withheld,) = (await export(room)).withheld
+    await consent(room, DataClass.OUTPUTS)
+
+    assert withheld.missing == (DataClass.OUTPUTS,)
+    assert [each.text for each in (await export(room)).items] == ["We never shout"]
 
 
 async def test_what_is_left_out_is_listed_with_every_reason(room: Room):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from joule._memories import FOLLOWERS
+from joule._memories import FOLLOWERS, erased
 from joule.governance.gate import TaskGate
 from joule.kernel.errors import ApprovalNeeded, JouleError, Refused
 from joule.kernel.ids import DecisionId, TaskId, ThreadId, new_id
@@ -27,7 +27,7 @@ from memory.items.actions import (
 from memory.items.kinds import DataClass, SourceKind
 from memory.items.queries import label_for_training
 from memory.items.results import ExportedForTraining, Recalled, SourceSpan
-from memory.knowledge.actions import AddDocument
+from memory.knowledge.actions import AddDocument, DeleteDocument
 from memory.knowledge.states import SourceKind as OfDocument
 from tests.support.house import Home, home
 
@@ -160,3 +160,17 @@ async def test_a_subject_the_person_did_not_say_is_asked_about_like_a_text_they_
     said = await gate.perform(asked(here, Remember, text="we never shout", subject="shout"), call="act/0/1")
 
     assert (said.state, said.label.integrity) == ("live", Integrity.TRUSTED)
+
+
+async def test_a_deleted_document_is_known_as_erased_to_whoever_tells_the_agent_what_was_said_before(here: Home):
+    about: dict[str, Any] = {"principal": here.owner, "project": here.project}
+    goes, stays = [
+        await here.house.commands.perform(AddDocument(title=f"{word}.md", content=f"# {word}\n".encode(), **about))
+        for word in ("goes", "stays")
+    ]
+    await here.house.commands.perform(DeleteDocument(document=goes.document, **about))
+
+    async with here.house.database.read(here.org) as session:
+        found = await erased(session, here.org, goes.label.sources | stays.label.sources)
+
+    assert set(found) == {f"document:{goes.document}"}

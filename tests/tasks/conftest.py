@@ -1,7 +1,7 @@
 """People who send messages, and workers that run them, over a real database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,7 +25,7 @@ from joule.tasks._serving import ProcrastinateServing
 from joule.tasks.actions import Started, StartTask, StopTask
 from joule.tasks.dispatch import Queue
 from joule.tasks.handler import TasksHandler
-from joule.tasks.queries import TaskView
+from joule.tasks.queries import Erased, TaskView
 from joule.tasks.state import State
 from joule.tasks.worker import Worker
 from joule.vault.vault import Vault
@@ -36,6 +36,10 @@ KNOWN_PROJECT = ProjectId(new_id())
 
 async def only_the_known_project(session: Any, org: OrgId, project: ProjectId) -> bool:
     return project == KNOWN_PROJECT
+
+
+async def nothing_erased(session: Any, org: OrgId, sources: Collection[str]) -> Collection[str]:
+    return ()
 
 
 async def member(session: Any, org: OrgId, person: PersonId) -> Role:
@@ -149,7 +153,9 @@ def working(database: Database, vault: Vault, task_settings: TaskSettings) -> Ca
     """`async with working(run) as worker:` a worker that runs tasks in this process."""
 
     @asynccontextmanager
-    async def work(run: Run, *, grace: float = 2.0, stalled: float = 5.0) -> AsyncIterator[Worker]:
+    async def work(
+        run: Run, *, grace: float = 2.0, stalled: float = 5.0, erased: Erased = nothing_erased
+    ) -> AsyncIterator[Worker]:
         worker = Worker(
             database=database,
             vault=vault,
@@ -163,6 +169,7 @@ def working(database: Database, vault: Vault, task_settings: TaskSettings) -> Ca
             ),
             run=run,
             role_of=member,
+            erased=erased,
             settings=task_settings,
         )
         running = asyncio.create_task(worker.run())

@@ -3,13 +3,16 @@
 import asyncio
 import time
 from collections import Counter
+from dataclasses import replace
 
 from sqlalchemy import text
 
 from joule.agent.task import done, failed, stopped
 from joule.kernel.errors import NotFound, Unavailable
 from joule.kernel.ids import OrgId, PersonId, new_id
+from joule.kernel.label import Label
 from joule.tasks.actions import DeleteThread
+from joule.tasks.queries import ERASED_ANSWER
 from joule.tasks.state import State
 
 
@@ -31,6 +34,35 @@ async def test_a_task_is_run_with_the_words_that_came_before_it(desk, working):
     assert claims[1].attempt == 1
     assert claims[1].principal.via.value == "agent"
     assert await desk.jobs() == []
+
+
+async def test_what_an_answer_was_made_from_goes_with_it_and_an_answer_made_from_what_is_erased_is_not_told_again(
+    desk, working
+):
+    gone, claims = set(), []
+
+    async def run(claim):
+        claims.append(claim)
+        made_from = Label(sources=frozenset({"document:red"} if claim.request == "one" else {"document:blue"}))
+        return replace(done(f"answer to {claim.request}"), label=made_from)
+
+    async def erased(session, org, sources):
+        return gone & set(sources)
+
+    async with working(run, erased=erased):
+        thread = None
+        for words in ("one", "two", "three"):
+            sent = await desk.send(words, thread)
+            thread = sent.thread
+            await desk.until(sent.task, State.DONE)
+            if words == "two":
+                gone.add("document:red")
+
+    before, after = claims[1].history, claims[2].history
+    assert [(each.answer, set(each.label.sources)) for each in before] == [("answer to one", {"document:red"})]
+    assert [each.request for each in after] == ["one", "two"]
+    assert [each.answer for each in after] == [ERASED_ANSWER, "answer to two"]
+    assert [set(each.label.sources) for each in after] == [set(), {"document:blue"}]
 
 
 async def test_a_sent_task_starts_at_once(desk, working):

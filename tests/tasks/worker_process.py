@@ -19,7 +19,7 @@ from joule.tasks.dispatch import Queue
 from joule.tasks.worker import Worker
 from joule.vault.local_key_file import LocalKeyFile
 from joule.vault.vault import Vault
-from tests.tasks.conftest import member
+from tests.tasks.conftest import member, nothing_erased
 
 
 async def run(claim: Claim) -> Outcome:
@@ -52,6 +52,7 @@ async def main(url: str, key_file: str, stalled: float) -> None:
         ),
         run=run,
         role_of=member,
+        erased=nothing_erased,
         settings=TaskSettings(per_organisation=2, per_worker=8),
     )
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)

@@ -182,6 +182,10 @@ async def test_programs_add_read_search_and_delete_documents(site: Site) -> None
         renamed = await client.patch(f"{base}/{document}", json={"title": "Price list"})
         (listed,) = (await client.get(base)).json()
         found = (await client.get(f"{base}/search", params={"q": "oat latte"})).json()
+        narrowed = [
+            len((await client.get(f"{base}/search", params={"q": "oat latte", name: value})).json()["passages"])
+            for name, value in (("document", document), ("document", str(UUID(int=7))), ("integrity", "trusted"))
+        ]
         text = (await client.get(f"{base}/{document}/text")).json()
         gone = (await client.delete(f"{base}/{document}")).json()
 
@@ -190,5 +194,6 @@ async def test_programs_add_read_search_and_delete_documents(site: Site) -> None
     assert renamed.status_code == 200
     assert (listed["title"], listed["state"], listed["integrity"]) == ("Price list", "ready", "untrusted")
     (passage,) = found["passages"]
+    assert narrowed == [1, 0, 0]  # of itself, of another document, of trusted ones: a document never is
     assert text["text"][passage["start"] : passage["end"]] == passage["text"]
     assert (gone["versions"], gone["passages"]) == (1, 1)

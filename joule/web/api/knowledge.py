@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Query, Request
 from pydantic import BaseModel
 
 from joule.kernel.ids import ProjectId
+from joule.kernel.label import Integrity
 from joule.web.access import Here, KnowledgeReader
 from memory import queries as projects
 from memory.knowledge import queries
@@ -166,10 +167,19 @@ async def search(
     project: UUID,
     q: Annotated[str, Query(min_length=1, max_length=1000)],
     limit: Annotated[int, Query(ge=1, le=50)] = 8,
+    document: Annotated[tuple[UUID, ...], Query(max_length=50)] = (),
+    integrity: Integrity | None = None,
 ) -> PassagesOut:
-    """The passages that fit a question best."""
+    """The passages that fit a question best: of some documents only, or of trusted ones, if that is asked for."""
     found = await web.house.commands.perform(
-        SearchKnowledge(principal=person.principal, project=ProjectId(project), query=q, limit=limit)
+        SearchKnowledge(
+            principal=person.principal,
+            project=ProjectId(project),
+            query=q,
+            limit=limit,
+            documents=document,
+            minimum_integrity=integrity,
+        )
     )
     lines = [
         PassageOut(
