@@ -138,7 +138,7 @@ def child_of(connection: socket.socket, request: dict[str, Any], given: int, out
         for source, target in ((given, 0), (out, 1), (error, 2)):
             os.dup2(source, target)
         os.closerange(3, 256)
-        resource.setrlimit(resource.RLIMIT_CPU, (request["cpu"], request["cpu"] + 1))
+        resource.setrlimit(resource.RLIMIT_CPU, (request["cpu"], request["cpu"]))
         os.environ.update(request["environment"])
         if "code" in request:
             code = python(request["code"])
