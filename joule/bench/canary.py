@@ -79,7 +79,7 @@ async def run(*, quick: bool, **_: object) -> Report:
 async def hunt(settings: Settings, *, server: EmbeddedServer, superuser: str) -> Findings:
     """A day at Joule on this database, and all that was left behind searched for what was typed."""
     planted, findings = Planted(), Findings()
-    scripted = Scripted(suggestion=planted.word("tool argument"), answer=planted.word("answer"))
+    scripted = Scripted(suggestion=planted.word("tool argument"), answer=planted.word("answer"), code=_code(planted))
     with tempfile.TemporaryDirectory(dir=settings.home) as folder:
         log, web_log = Path(folder) / "worker.log", Path(folder) / "web.log"
         async with (
@@ -115,6 +115,12 @@ async def hunt(settings: Settings, *, server: EmbeddedServer, superuser: str) ->
         await _look_in_database(findings, planted, server, superuser)
         await _look_in_files(findings, planted, settings, server)
     return findings
+
+
+def _code(planted: Planted) -> str:
+    """A program that says something and leaves something."""
+    name, content = planted.word("name of an artifact"), planted.word("content of an artifact")
+    return f"print('{planted.word('output of code')}')\nopen('out/{name}.txt', 'w').write('{content}')"
 
 
 async def controls(settings: Settings, *, server: EmbeddedServer, superuser: str) -> list[str]:
