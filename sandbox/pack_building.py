@@ -121,7 +121,7 @@ def _is_fetched(requirement: str, wheels: Path) -> bool:
 async def _unpack(locked: str, wheels: Path, site: Path, say: Say) -> None:
     say("Unpacking")
     await asyncio.to_thread(_make, site)
-    options = ["install", "--no-deps", "--no-index", "--find-links", str(wheels), "--no-compile", "--target", str(site)]
+    options = ["install", "--no-deps", "--no-index", "-f", str(wheels), "--no-compile", "--target", str(site)]
     await _pip(options, locked, wheels / "asked.txt", "not unpacked")
     for name in _LEFT_OUT:
         await asyncio.to_thread(_remove, site / name)

@@ -1,5 +1,6 @@
 """Runs code in a thread's session: files go in, the command is heard, and what it leaves in the out folder is kept."""
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from joule.kernel.errors import Invalid
 from joule.kernel.ids import ProjectId, ThreadId
 from joule.kernel.label import Label
 from joule.kernel.permit import Permit
-from sandbox import _labels
+from sandbox import _labels, paths
 from sandbox._output import HEAD, Heard, visible
 from sandbox.actions import Plot, ReadWorkspace, RunPython, RunShell, WriteWorkspace
 from sandbox.artifacts import chart
@@ -23,6 +24,7 @@ from sandbox.sessions import FILES, Held, Sessions, Use
 
 MOST_SHOWN = 40_000  # characters that are streamed while a command runs; its result has the beginning and the end
 LARGEST_TEXT = 200_000  # characters that are written to, or bytes read from, the workspace as text
+TOLD_EVERY = 0.2  # seconds
 _Start = Callable[[Sandbox], AsyncIterator[Event]]
 
 
@@ -63,7 +65,7 @@ class Running:
     async def plot(self, permit: Permit, action: Plot) -> Plotted:
         spec, label = chart.checked(action.spec), _labels.of_output(action.label)
         origin = _origin(permit, action, label)
-        name = action.file_name if action.file_name.endswith(".json") else f"{action.file_name}.json"
+        name = paths.checked(action.file_name.removesuffix(".json") + ".json")
         kept = await self.shelf.keep(origin, _one(Found(name=name, content=spec.encode())))
         if not kept.made:
             raise Invalid(
@@ -120,16 +122,19 @@ class Running:
 async def _followed(permit: Permit, events: AsyncIterator[Event]) -> tuple[Heard, Exited]:
     """All that is said, shown as it comes, and how it ended. Stopped in the middle, the command ends with it."""
     heard, shown, ended = Heard(), 0, Exited(code=None)
+    clock, pending, told_at = asyncio.get_running_loop().time, "", 0.0
     async with aclosing(cast(Any, events)) as following:
         async for event in following:
             if isinstance(event, Exited):
                 ended = event
                 break
-            text = heard.more(event.data)
-            if text and shown < MOST_SHOWN:
-                shown += len(text)
+            pending += heard.more(event.data)[: MOST_SHOWN - shown - len(pending)]
+            if pending and clock() - told_at >= TOLD_EVERY:  # each telling is a row of the journal
+                shown, told_at, text, pending = shown + len(pending), clock(), pending, ""
                 await permit.progress(text)
-    heard.more(b"", last=True)
+    pending += heard.more(b"", last=True)
+    if pending:
+        await permit.progress(pending)
     return heard, ended
 
 

@@ -111,11 +111,13 @@ class Sessions:
             for name, value in _labels.columns(held.label).items():
                 setattr(row, name, value)
 
-    async def end_strays(self, org: OrgId) -> int:
+    async def end_strays(self) -> int:
         """End sandboxes of this process whose session is over in the database. How many."""
         ended = 0
-        for info in await self._backend.listed({"org": org.hex}):
-            session = UUID(info.labels["session"])
+        for info in await self._backend.listed({}):
+            if "session" not in info.labels:
+                continue  # not one of ours
+            org, session = OrgId(UUID(info.labels["org"])), UUID(info.labels["session"])
             async with self._database.read(org) as reading:
                 row = await reading.get(SandboxSessionRow, (org, session))
                 is_over = row is None or row.state != "warm"

@@ -25,6 +25,7 @@ log = logging.getLogger("joule.sandbox")
 Perform = Callable[[Action[Swept]], Awaitable[Swept]]
 Organisations = Callable[[], Awaitable[Sequence[OrgId]]]
 _TROUBLE = (JouleError, OSError, psycopg.Error, DBAPIError)
+_STRAYS_EVERY = timedelta(seconds=5)  # somebody who ends a session does not want to wait; it costs nothing without any
 _MOST_ROUNDS = 100  # of one organisation; what is due then is due in the next minute
 
 
@@ -37,23 +38,20 @@ class Upkeep:
         perform: Perform,
         organisations: Organisations,
         is_due: Callable[[OrgId], Awaitable[bool]],
-        sessions: Sessions | None,
+        sessions: Sessions,
         every: timedelta,
     ) -> None:
         self._perform, self._organisations, self._is_due = perform, organisations, is_due
         self._sessions, self._every = sessions, every
 
     async def keep_running(self) -> None:
-        """A round now and every so often. Outlives a database and a store that go away."""
-        while True:
-            try:
-                await self.run()
-            except _TROUBLE as problem:
-                log.warning("artifacts have to wait: %s", type(problem).__name__)
-            await asyncio.sleep(self._every.total_seconds())
+        """A round now and every so often, and strays ended in between. Outlives a database and a store that go away."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_repeated(self.run, self._every))
+            group.create_task(_repeated(self._sessions.end_strays, _STRAYS_EVERY))
 
     async def run(self) -> Swept:
-        """One round. What fails for one organisation keeps no other waiting."""
+        """One round of what the database knows. What fails for one organisation keeps no other waiting."""
         artifacts = blobs = sessions = 0
         more = False
         for org in await self._organisations():
@@ -78,6 +76,13 @@ class Upkeep:
             swept = await self._perform(Sweep(principal=system))
             artifacts, blobs, sessions = artifacts + swept.artifacts, blobs + swept.blobs, sessions + swept.sessions
             more = swept.more or await self._is_due(org)  # bytes are forgotten a round after what had them ended
-        if self._sessions is not None:
-            sessions += await self._sessions.end_strays(org)
         return Swept(artifacts=artifacts, blobs=blobs, sessions=sessions, more=more)
+
+
+async def _repeated(doing: Callable[[], Awaitable[object]], every: timedelta) -> None:
+    while True:
+        try:
+            await doing()
+        except _TROUBLE as problem:
+            log.warning("sandboxes and artifacts have to wait: %s", type(problem).__name__)
+        await asyncio.sleep(every.total_seconds())

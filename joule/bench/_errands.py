@@ -10,7 +10,7 @@ from uuid import UUID
 
 from joule.assembly import House
 from joule.bench._planted import Planted
-from joule.bench._scripted import ASKS, FAILS, STOPS
+from joule.bench._scripted import ASKS, FAILS, RUNS, STOPS
 from joule.bench._visitor import Answer, Visitor
 from joule.identity.actions import FoundOrganisation, InvitePerson, IssueSignInLink
 from joule.kernel.errors import Unavailable
@@ -96,6 +96,7 @@ async def a_day(owner: Person, planted: Planted) -> tuple[str, ...]:
         await _approve(owner, planted, project),
         await _stop(owner, planted, project),
         await _fail(owner, planted, project),
+        await _run(owner, planted, project),
     )
     await _look(owner, planted, project, tasks)
     await _be_refused(owner, planted, project)
@@ -149,6 +150,15 @@ async def _stop(owner: Person, planted: Planted, project: str) -> str:
     await asyncio.sleep(1)
     await owner.api("POST", f"/tasks/{task}/stop")
     await owner.until(task, "stopped")
+    return task
+
+
+async def _run(owner: Person, planted: Planted, project: str) -> str:
+    task = await owner.say(project, f"{RUNS} {planted.word('prompt of a run')}")
+    await owner.until(task, "done")
+    artifacts = await owner.visitor.get(f"/projects/{project}/artifacts")
+    if planted.word("name of an artifact") not in artifacts.text:
+        raise Unavailable("an artifact")  # nothing was left that could be looked for
     return task
 
 

@@ -1,4 +1,4 @@
-"""A model for measurements: the offline one, except for four requests that it answers by the book."""
+"""A model for measurements: the offline one, except for some requests that it answers by the book."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -8,15 +8,16 @@ from joule.llm.actions import canonical_json
 from joule.llm.providers.base import CallPiece, ModelRequest, Piece
 from joule.llm.providers.offline.model import OfflineModel
 
-ASKS, STOPS, FAILS = "please ask first", "please never end", "please fail"
+ASKS, STOPS, FAILS, RUNS = "please ask first", "please never end", "please fail", "please run code"
 
 
 @dataclass(kw_only=True)
 class Scripted:
-    """`suggestion` is what it wants remembered when a message says `ASKS`; `answer` what it then says."""
+    """`suggestion` is what it wants remembered when a message says `ASKS`; `answer` what it then says; `code` what it runs."""
 
     suggestion: str
     answer: str
+    code: str = ""
     provider: str = "offline"
     model: str = "scripted"
     recipient: str = "none"
@@ -38,7 +39,12 @@ class Scripted:
             yield Piece(
                 calls=(CallPiece(key="0", id="call-0", name="remember", arguments=arguments),), finish="tool_calls"
             )
-        elif ASKS in said:
+        elif RUNS in said and not any(each.role == "tool" for each in request.messages[last:]):
+            call = CallPiece(
+                key="0", id="call-0", name="run_python", arguments=canonical_json({"code": self.code, "files": []})
+            )
+            yield Piece(calls=(call,), finish="tool_calls")
+        elif ASKS in said or RUNS in said:
             yield Piece(text=self.answer, finish="stop")
         else:
             async for piece in self.offline.stream(request):

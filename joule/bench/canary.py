@@ -85,7 +85,7 @@ async def run(*, quick: bool, **_: object) -> Report:
 async def hunt(settings: Settings, *, server: EmbeddedServer, superuser: str) -> Findings:
     """A day at Joule on this database, and all that was left behind searched for what was typed."""
     planted, findings = Planted(), Findings()
-    scripted = Scripted(suggestion=planted.word("tool argument"), answer=planted.word("answer"))
+    scripted = Scripted(suggestion=planted.word("tool argument"), answer=planted.word("answer"), code=_code(planted))
     with tempfile.TemporaryDirectory(dir=settings.home) as folder:
         log, web_log = Path(folder) / "worker.log", Path(folder) / "web.log"
         async with (
@@ -133,6 +133,12 @@ def _beside(settings: Settings, port: int) -> Settings:
     """A provider of accounts at this port, told soon when one is ended."""
     known = settings.integrations.model_copy(update={"demo_port": port, "upkeep_seconds": 1})
     return settings.model_copy(update={"integrations": known})
+
+
+def _code(planted: Planted) -> str:
+    """A program that says something and leaves something."""
+    name, content = planted.word("name of an artifact"), planted.word("content of an artifact")
+    return f"print('{planted.word('output of code')}')\nopen('out/{name}.txt', 'w').write('{content}')"
 
 
 async def controls(settings: Settings, *, server: EmbeddedServer, superuser: str) -> list[str]:

@@ -21,6 +21,7 @@ COMMANDS = {
     "memory": ("joule.cli.memory", "See, search, edit and forget what is remembered."),
     "integrations": ("joule.cli.integrations", "See, connect and disconnect accounts at providers."),
     "sandbox": ("joule.cli.sandbox", "Try, list and end sandboxes; install what code in them may import."),
+    "artifacts": ("joule.cli.artifacts", "List, fetch, pin and delete what code in sandboxes has left."),
     "policy": ("joule.cli.policy", "Check policy files before they are used."),
     "privacy": ("joule.cli.privacy", "Show what is stored, whose it is and when it ends."),
     "vault": ("joule.cli.vault", "Make and replace the keys that wrap every key."),

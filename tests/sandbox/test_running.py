@@ -124,10 +124,10 @@ async def test_a_session_that_a_person_ends_is_over(workshop: Workshop):
     house = workshop.home.house
 
     await house.commands.perform(EndSession(principal=workshop.home.owner, session=session.session))
-    swept = await workshop.sweep()
+    ended = await house.sandboxes.sessions.end_strays()
     answer = await workshop.runs("print('anew')")
 
-    assert swept.sessions == 1
+    assert ended == 1
     assert answer["fresh"]
     assert answer["session"] != first["session"]
     assert not [
@@ -154,3 +154,19 @@ async def test_no_tool_offers_code_where_no_sandbox_can_be_started(workshop: Wor
 
     assert {"run_python", "run_shell", "plot"} <= offered
     assert not {"run_python", "run_shell", "plot"} & {tool.name for tool in workshop.model.requests[-1].tools}
+
+
+async def test_a_flood_is_told_in_few_rows_and_shown_by_its_beginning_and_its_end(workshop: Workshop):
+    code = "for n in range(20_000): print('line', n, flush=True)"
+
+    claim, _ = await workshop.does(Says(calls=[("run_python", {"code": code})]))
+
+    answer = workshop.answers()[-1]
+    told = [event for event in await workshop.home.events(claim.task) if event.call == "act/0/0"]
+    streamed = [event for event in told if event.kind == "text.delta"]
+    assert answer["truncated"]
+    assert answer["output"].startswith("line 0\n")
+    assert answer["output"].endswith("line 19999\n")
+    assert len(answer["output"]) < 25_000
+    assert sum(len(event.content["text"]) for event in streamed) <= 40_000
+    assert len(streamed) < 200

@@ -167,7 +167,7 @@ def _take_terminal(terminal: int) -> None:
 
 def _limits(spec: SandboxSpec) -> dict[str, tuple[int, int]]:
     found = {name: (value, value) for name, value in bwrap.limits(spec).items()}
-    return {**found, "CPU": (spec.limits.cpu_seconds, spec.limits.cpu_seconds + 1)}
+    return {**found, "CPU": (spec.limits.cpu_seconds, spec.limits.cpu_seconds)}
 
 
 def _names(missing: Collection[Wall]) -> set[str]:

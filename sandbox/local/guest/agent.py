@@ -1,28 +1,29 @@
 """Inside the walls: takes requests from one socket, runs each in a child, says what comes of it. Standard library only.
 
 Nothing here protects the host: whatever runs in the sandbox may take this process over. The host believes nothing it
-says. It only has to be quick and to leave nothing of one job to the next.
+says. It only has to be quick and to leave nothing of one job to the next. Quick means few imports: each is waited for
+at every start, so what only failures need is imported by them.
 """
 
-import contextlib
+from __future__ import annotations
+
+import _socket
 import gc
 import io
 import json
-import linecache
 import os
 import resource
 import select
-import shutil
 import signal
-import socket
 import stat
 import struct
 import sys
 import time
-import traceback
-import types
-from collections.abc import Iterator
-from typing import Any, NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, NoReturn
 
 HEAD = struct.Struct(">cI")
 CHUNK = 65536
@@ -33,7 +34,7 @@ PACKAGES = frozenset({"matplotlib", "numpy", "openpyxl", "pandas", "PIL"})
 def main() -> None:
     """Serve until the host hangs up."""
     settings = json.loads(sys.argv[2])
-    connection = socket.socket(fileno=int(sys.argv[1]))
+    connection = _socket.socket(fileno=int(sys.argv[1]))
     os.set_inheritable(connection.fileno(), False)
     for name, value in settings["limits"].items():
         which = getattr(resource, "RLIMIT_" + name)
@@ -64,7 +65,8 @@ def prepare(modules: list[str]) -> None:
     if os.path.isdir(fonts):  # matplotlib wants to write beside its list of fonts
         os.makedirs(kept := os.environ["MPLCONFIGDIR"])
         for name in os.listdir(fonts):
-            shutil.copyfile(os.path.join(fonts, name), os.path.join(kept, name))
+            with open(os.path.join(fonts, name), "rb") as lent, open(os.path.join(kept, name), "wb") as own:
+                own.write(lent.read())
     for module in modules:
         try:
             __import__(module)
@@ -72,16 +74,16 @@ def prepare(modules: list[str]) -> None:
             continue
 
 
-def send(connection: socket.socket, kind: bytes, body: bytes = b"") -> None:
+def send(connection: _socket.socket, kind: bytes, body: bytes = b"") -> None:
     connection.sendall(HEAD.pack(kind, len(body)) + body)
 
 
-def receive(connection: socket.socket) -> tuple[bytes, bytes]:
+def receive(connection: _socket.socket) -> tuple[bytes, bytes]:
     kind, length = HEAD.unpack(exactly(connection, HEAD.size))
     return kind, exactly(connection, length)
 
 
-def exactly(connection: socket.socket, length: int) -> bytes:
+def exactly(connection: _socket.socket, length: int) -> bytes:
     parts = []
     while length:
         part = connection.recv(min(length, CHUNK))
@@ -92,7 +94,7 @@ def exactly(connection: socket.socket, length: int) -> bytes:
     return b"".join(parts)
 
 
-def contents(connection: socket.socket) -> Iterator[bytes]:
+def contents(connection: _socket.socket) -> Iterator[bytes]:
     """What follows a request, until its end."""
     while True:
         kind, body = receive(connection)
@@ -101,7 +103,7 @@ def contents(connection: socket.socket) -> Iterator[bytes]:
         yield body
 
 
-def run(connection: socket.socket, request: dict[str, Any]) -> None:
+def run(connection: _socket.socket, request: dict[str, Any]) -> None:
     given = os.open("/tmp", os.O_TMPFILE | os.O_RDWR, 0o600)  # noqa: S108
     for part in contents(connection):
         os.write(given, part)
@@ -115,21 +117,16 @@ def run(connection: socket.socket, request: dict[str, Any]) -> None:
         os.close(each)
     began = time.monotonic()
     status, usage = watched(connection, child, {out: b"o", error: b"e"})
-    send(
-        connection,
-        b"x",
-        json.dumps(
-            {
-                "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
-                "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
-                "seconds": time.monotonic() - began,
-                "peak": usage.ru_maxrss * 1024,
-            }
-        ).encode(),
-    )
+    told = {
+        "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
+        "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
+        "seconds": time.monotonic() - began,
+        "peak": usage.ru_maxrss * 1024,
+    }
+    send(connection, b"x", json.dumps(told).encode())
 
 
-def child_of(connection: socket.socket, request: dict[str, Any], given: int, out: int, error: int) -> NoReturn:
+def child_of(connection: _socket.socket, request: dict[str, Any], given: int, out: int, error: int) -> NoReturn:
     """The job itself. Never returns."""
     code = 1
     try:
@@ -138,13 +135,15 @@ def child_of(connection: socket.socket, request: dict[str, Any], given: int, out
         for source, target in ((given, 0), (out, 1), (error, 2)):
             os.dup2(source, target)
         os.closerange(3, 256)
-        resource.setrlimit(resource.RLIMIT_CPU, (request["cpu"], request["cpu"] + 1))
+        resource.setrlimit(resource.RLIMIT_CPU, (request["cpu"], request["cpu"]))
         os.environ.update(request["environment"])
         if "code" in request:
             code = python(request["code"])
         else:
             os.execvp(request["argv"][0], request["argv"])  # noqa: S606
     except BaseException:  # noqa: BLE001
+        import traceback
+
         traceback.print_exc()
     finally:
         try:
@@ -164,8 +163,9 @@ def python(code: str) -> int:
     sys.path.insert(0, os.getcwd())
     sys.argv = ["main.py"]
     gc.enable()
-    linecache.cache["main.py"] = (len(code), None, code.splitlines(keepends=True), "main.py")
-    module = types.ModuleType("__main__")
+    module = type(sys)("__main__")
+    # Where a traceback finds the lines.
+    module.__dict__["__loader__"] = type("Source", (), {"get_source": staticmethod(lambda name: code)})
     sys.modules["__main__"] = module
     try:
         exec(compile(code, "main.py", "exec"), module.__dict__)  # noqa: S102
@@ -176,6 +176,8 @@ def python(code: str) -> int:
         return 1
     except BaseException as problem:  # noqa: BLE001
         shown = problem.__traceback__.tb_next if problem.__traceback__ else None
+        import traceback
+
         traceback.print_exception(type(problem), problem, shown)
         missing = isinstance(problem, ModuleNotFoundError) and (problem.name or "").partition(".")[0]
         if missing in PACKAGES and not os.path.isdir(SITE):
@@ -184,7 +186,7 @@ def python(code: str) -> int:
     return 0
 
 
-def watched(connection: socket.socket, child: int, streams: dict[int, bytes]) -> tuple[int, resource.struct_rusage]:
+def watched(connection: _socket.socket, child: int, streams: dict[int, bytes]) -> tuple[int, resource.struct_rusage]:
     """Pass on what a child says until it has ended; end it when the host says so. Nothing of it stays."""
     status, usage = 0, resource.getrusage(resource.RUSAGE_CHILDREN)
     done = os.pidfd_open(child)
@@ -221,13 +223,12 @@ def everybody_else() -> None:
 def opened(path: str, flags: int) -> int:
     """A file below the working folder, reached by no link at all; its folders are made if the file may be."""
     *folders, name = path.split("/")
-    at = os.open(".", os.O_PATH | os.O_DIRECTORY)
+    at = os.open(".", os.O_DIRECTORY)
     try:
         for each in folders:
-            if flags & os.O_CREAT:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(each, dir_fd=at)
-            left, at = at, os.open(each, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
+            if flags & os.O_CREAT and each not in os.listdir(at):
+                os.mkdir(each, dir_fd=at)
+            left, at = at, os.open(each, os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
             os.close(left)
         return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600, dir_fd=at)
     finally:
@@ -243,7 +244,7 @@ def plain(path: str) -> int:
     return found
 
 
-def write(connection: socket.socket, request: dict[str, Any]) -> None:
+def write(connection: _socket.socket, request: dict[str, Any]) -> None:
     problem = None
     try:
         kept = opened(request["path"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -263,7 +264,7 @@ def write(connection: socket.socket, request: dict[str, Any]) -> None:
     send(connection, b"k", b"{}")
 
 
-def read(connection: socket.socket, request: dict[str, Any]) -> None:
+def read(connection: _socket.socket, request: dict[str, Any]) -> None:
     found = plain(request["path"])
     try:
         left = request["limit"] + 1
@@ -275,7 +276,7 @@ def read(connection: socket.socket, request: dict[str, Any]) -> None:
     send(connection, b"k", b"{}")
 
 
-def listed(connection: socket.socket, request: dict[str, Any]) -> None:
+def listed(connection: _socket.socket, request: dict[str, Any]) -> None:
     found, top = [], request["under"] or "."
     for folder, folders, names in os.walk(top):
         folders.sort()
