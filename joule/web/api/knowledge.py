@@ -1,7 +1,7 @@
 """The documents of a project: added, read, searched and erased."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -171,15 +171,9 @@ async def search(
     integrity: Integrity | None = None,
 ) -> PassagesOut:
     """The passages that fit a question best: of some documents only, or of trusted ones, if that is asked for."""
+    narrowed: dict[str, Any] = {"documents": document, "minimum_integrity": integrity}
     found = await web.house.commands.perform(
-        SearchKnowledge(
-            principal=person.principal,
-            project=ProjectId(project),
-            query=q,
-            limit=limit,
-            documents=document,
-            minimum_integrity=integrity,
-        )
+        SearchKnowledge(principal=person.principal, project=ProjectId(project), query=q, limit=limit, **narrowed)
     )
     lines = [
         PassageOut(
