@@ -167,7 +167,9 @@ def test_the_main_job_from_the_command_line(running: Running) -> None:
     assert written[0]["attrs"]["policies"] == ["memory.agent-writes-named-files"]
     replayed = joule.told("replay", done["task"])
     assert (replayed["verdict"], replayed["effects"]) == ("identical", 0)
-    assert joule.told("trace", "show", done["task"])["rows_checked"] == replayed["events"]
+    traced = joule.told("trace", "show", done["task"])
+    assert len(traced["events"]) == replayed["events"]
+    assert traced["rows_checked"] == len({each["seq"] for each in traced["events"]})  # a read can be one row
 
 
 def test_what_is_remembered_can_be_changed_and_forgotten(running: Running) -> None:
