@@ -1,8 +1,7 @@
 """Inside the walls: takes requests from one socket, runs each in a child, says what comes of it. Standard library only.
 
 Nothing here protects the host: whatever runs in the sandbox may take this process over. The host believes nothing it
-says. It only has to be quick and to leave nothing of one job to the next. Quick means few imports: each is waited for
-at every start, so what only failures need is imported by them.
+says. It has to be quick, so it imports little and late, and to leave nothing of one job to the next.
 """
 
 from __future__ import annotations
@@ -164,7 +163,6 @@ def python(code: str) -> int:
     sys.argv = ["main.py"]
     gc.enable()
     module = type(sys)("__main__")
-    # Where a traceback finds the lines.
     module.__dict__["__loader__"] = type("Source", (), {"get_source": staticmethod(lambda name: code)})
     sys.modules["__main__"] = module
     try:
@@ -204,7 +202,8 @@ def watched(connection: _socket.socket, child: int, streams: dict[int, bytes]) -
             elif each == done:
                 waiting.remove(done)
                 _, status, usage = os.wait4(child, 0)
-                everybody_else()
+                while everybody_else():
+                    time.sleep(0.001)  # until the first process has collected them
             else:
                 receive(connection)  # whatever it says, it means: end this
                 everybody_else()
@@ -212,12 +211,13 @@ def watched(connection: _socket.socket, child: int, streams: dict[int, bytes]) -
     return status, usage
 
 
-def everybody_else() -> None:
-    """End all that jobs have left running. Neither this process nor the first one of the sandbox is meant by -1."""
+def everybody_else() -> bool:
+    """End all that jobs have left running, if anything. Neither this process nor the first one of the sandbox is meant by -1."""
     try:
         os.kill(-1, signal.SIGKILL)
     except ProcessLookupError:
-        return
+        return False
+    return True
 
 
 def opened(path: str, flags: int) -> int:
