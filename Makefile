@@ -3,6 +3,8 @@
 .PHONY: help setup up test check docs lock
 
 BIN := .venv/bin
+# Half of the tests wait for browsers, servers and processes, so there are more at work than there are cores.
+WORKERS := $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
 
 help:
 	@echo "make up      set everything up and start Joule with a sample workspace"
@@ -21,7 +23,7 @@ up: setup
 test:
 	@tools/setup.sh --browser
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest -n logical --dist worksteal
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -6,7 +6,7 @@ Pure. Expressions are refused altogether: whatever a chart needs computed, Pytho
 import json
 from typing import Any
 
-from joule.kernel.errors import Invalid
+from sandbox.artifacts.errors import ChartRefused
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 LARGEST = 1_000_000  # characters
@@ -15,18 +15,6 @@ _SCHEMAS = tuple(f"https://vega.github.io/schema/vega-lite/v{version}" for versi
 _FETCHES = frozenset({"url", "href", "src", "usermeta", "loader", "baseurl"})
 _COMPUTES = frozenset({"expr", "signal", "calculate", "lookup", "datumexpr", "update", "on"})
 _TEXT_ONLY_AS_DATA = frozenset({"filter", "test"})  # objects there are conditions, a text is an expression
-
-
-class ChartRefused(Invalid):
-    """A specification that is none, or that would do more than draw its own data."""
-
-    code = "sandbox.chart_refused"
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(
-            f"the chart is refused: {problem}",
-            advice="Give Vega-Lite JSON with its data in data.values, without URLs and without expressions.",
-        )
 
 
 def checked(spec: str) -> str:

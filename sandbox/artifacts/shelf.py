@@ -21,8 +21,9 @@ from joule.vault.keys import Keyring
 from joule.vault.vault import Vault
 from sandbox import _labels
 from sandbox.artifacts.collect import Found
+from sandbox.artifacts.errors import StoreAway
 from sandbox.artifacts.sniff import media_type
-from sandbox.artifacts.store import Store, StoreAway, sealed
+from sandbox.artifacts.store import Store, sealed
 from sandbox.results import ArtifactMade, RefusedFile
 from sandbox.tables import ArtifactBlobRow, ArtifactRow
 

@@ -12,23 +12,15 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
-from joule.kernel.errors import Corrupt, NotFound, Unavailable
+from joule.kernel.errors import Corrupt, NotFound
 from joule.kernel.ids import OrgId
 from joule.vault.keys import Keyring
+from sandbox.artifacts.errors import StoreAway
 
 CHUNK = 2**20  # bytes of content in one sealed record
 _LENGTH = struct.Struct(">I")
 _MOST = 2 * CHUNK  # bytes a sealed record can have; more is nonsense
 _FIELD = "artifact_blob.content"
-
-
-class StoreAway(Unavailable):
-    """The artifact store cannot be written or read just now. Nothing of it was kept."""
-
-    code = "sandbox.store_away"
-
-    def __init__(self) -> None:
-        super().__init__("the artifact store")
 
 
 class Store(Protocol):

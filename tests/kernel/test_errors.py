@@ -24,7 +24,7 @@ SAMPLES: dict[Any, Any] = {
     float | None: None,
     datetime | None: datetime(2026, 1, 1, tzinfo=UTC),
 }
-SENTENCES = dict.fromkeys(("advice", "message", "problem", "reason"), "the thing is wrong.")
+SENTENCES = dict.fromkeys(("advice", "fix", "message", "problem", "reason"), "the thing is wrong.")
 
 # Classes outside an `errors.py`, and why.
 LOCAL = {"joule/cli/up.py: NotStarted": "a command's own ending, which nobody else may handle"}

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.artifacts.chart import DEEPEST, LARGEST, ChartRefused, checked
+from sandbox.artifacts.chart import DEEPEST, LARGEST, checked
+from sandbox.artifacts.errors import ChartRefused
 
 BAR: dict[str, Any] = {
     "data": {"values": [{"channel": "search", "url": "https://shop.test/landing", "spend": 120}]},

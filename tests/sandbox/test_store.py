@@ -12,7 +12,8 @@ from joule.kernel.errors import Corrupt, NotFound
 from joule.kernel.ids import OrgId, new_id
 from joule.vault.keys import Keyring
 from joule.vault.vault import Vault
-from sandbox.artifacts.store import CHUNK, BucketStore, FolderStore, Store, StoreAway, opened, sealed
+from sandbox.artifacts.errors import StoreAway
+from sandbox.artifacts.store import CHUNK, BucketStore, FolderStore, Store, opened, sealed
 
 
 @pytest.fixture(params=["folder", "bucket"])
