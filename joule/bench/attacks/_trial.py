@@ -57,10 +57,8 @@ class Trial:
     def fits(self, attack: Attack | Siege) -> bool:
         """Whether there is anything to attack on this machine, as this user."""
         of_the_machine = not isinstance(attack, Attack) or platform.machine() in attack.machines
-        # A process that may write no dump itself, and is not root, cannot show what would be without that.
-        can_show = (
-            Wall.LIMIT_CORE not in attack.walls or self._is_root or resource.getrlimit(resource.RLIMIT_CORE)[1] != 1
-        )
+        # A process that may write no dump itself cannot show what would be without that: not every root may raise a limit.
+        can_show = Wall.LIMIT_CORE not in attack.walls or resource.getrlimit(resource.RLIMIT_CORE)[1] != 1
         return of_the_machine and can_show and (self._is_root or not attack.only_root)
 
     async def judged(self, attack: Attack | Siege) -> Found:
