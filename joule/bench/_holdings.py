@@ -9,8 +9,8 @@ from integrations.demo import CALLBACK, PROVIDER
 from integrations.mcp import store
 from integrations.mcp.listed import ListedTool
 from integrations.results import Secret
-from joule._upkeep import account_upkeep_of
 from joule.assembly import House
+from joule.assembly.upkeep import account_upkeep_of
 from joule.bench._rotating import SCOPES, Rotating
 from joule.kernel.ids import DecisionId, new_id
 from joule.kernel.principal import Principal

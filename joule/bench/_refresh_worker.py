@@ -11,7 +11,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from joule._accounts import accounts
+from joule.assembly.accounts import accounts
 from joule.database.engine import Database
 from joule.kernel.errors import JouleError, Misconfigured
 from joule.kernel.ids import DecisionId, OrgId, new_id

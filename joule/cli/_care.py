@@ -79,7 +79,7 @@ async def connectors(output: Output) -> None:
     Exits with 1 when one that is named cannot be used.
     """
     from integrations.broker.connectors import told_of
-    from joule._accounts import names_of
+    from joule.assembly.accounts import names_of
 
     named = names_of(read_settings().integrations)
     found = [

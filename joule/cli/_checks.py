@@ -181,7 +181,7 @@ async def model(settings: Settings) -> tuple[bool, str, str]:
 
 
 async def meaning(settings: Settings) -> tuple[bool, str, str]:
-    from joule._embedding import embedding, nobody
+    from joule.assembly.embedding import embedding, nobody
 
     async with embedding(settings.embedding, None, perform=nobody) as chosen:
         if chosen.provided is not None:

@@ -222,7 +222,7 @@ async def _connections(house: "House", person: "Principal") -> "tuple[Connection
 def _provider(name: str) -> "Provider":
     """One of the catalogue's, or of an enabled connector's. Raises `NotFound`."""
     from integrations.catalogue.load import catalogue
-    from joule._accounts import connectors_known
+    from joule.assembly.accounts import connectors_known
 
     with connectors_known(read_settings().integrations):
         found = catalogue().providers.get(name)

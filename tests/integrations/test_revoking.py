@@ -16,7 +16,7 @@ from integrations.errors import ConnectionRevoked
 from integrations.receipts import Receipt
 from integrations.revoking import MOST_ATTEMPTS
 from integrations.upkeep import Kept
-from joule._upkeep import account_upkeep_of
+from joule.assembly.upkeep import account_upkeep_of
 from joule.kernel.errors import NotFound, Refused
 from joule.kernel.principal import Role
 from joule.vault.errors import Shredded

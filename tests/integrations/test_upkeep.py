@@ -11,7 +11,7 @@ from integrations.catalogue.load import catalogue
 from integrations.demo import PROVIDER
 from integrations.oauth.secret import Secret
 from integrations.oauth.wire import TokenSet
-from joule._upkeep import account_upkeep_of
+from joule.assembly.upkeep import account_upkeep_of
 from joule.kernel.errors import Refused
 from tests.support.accounts import Office
 from tests.support.clock import StoppedClock

@@ -6,8 +6,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from joule._embedding import Provided, embedding, nobody
 from joule.assembly import open_house
+from joule.assembly.embedding import Provided, embedding, nobody
 from joule.kernel.action import result_codec
 from joule.kernel.errors import JouleError, Misconfigured
 from joule.kernel.ids import OrgId, PersonId, new_id

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from joule._memories import FOLLOWERS, erased
+from joule.assembly.memories import FOLLOWERS, erased
 from joule.governance.gate import TaskGate
 from joule.kernel.errors import ApprovalNeeded, JouleError, Refused
 from joule.kernel.ids import DecisionId, TaskId, ThreadId, new_id

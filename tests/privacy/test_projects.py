@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from joule._memories import known_project
+from joule.assembly.memories import known_project
 from joule.kernel.errors import NotFound, Refused
 from joule.kernel.ids import TaskId
 from joule.kernel.principal import Principal, Role, Via

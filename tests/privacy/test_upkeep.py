@@ -5,7 +5,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from joule._upkeep import upkeep_of
+from joule.assembly.upkeep import upkeep_of
 from joule.identity.actions import IssueSignInLink, SignInWithLink
 from joule.kernel.errors import NotFound
 from joule.kernel.principal import Principal, Role, Via

@@ -12,7 +12,7 @@ import pytest
 
 from integrations.mcp import queries
 from integrations.mcp.queries import McpServerView
-from joule._upkeep import account_upkeep_of
+from joule.assembly.upkeep import account_upkeep_of
 from joule.kernel.ids import TaskId, ThreadId
 from joule.kernel.label import typed_by
 from joule.kernel.principal import Role

@@ -10,7 +10,7 @@ from integrations.actions import ReadFromProvider
 from integrations.care.actions import LookAtGrant
 from integrations.demo import PROVIDER
 from integrations.errors import NeedsReconnecting
-from joule._upkeep import account_upkeep_of
+from joule.assembly.upkeep import account_upkeep_of
 from joule.kernel.errors import Refused
 from tests.support.accounts import Office
 from tests.support.clock import StoppedClock

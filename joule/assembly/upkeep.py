@@ -1,6 +1,6 @@
 """What workers look after beside tasks: partitions, the daily sweep, connected accounts, documents, sandboxes.
 
-Split from the assembly for its length alone: like it, it knows every room and nobody but it and tests asks for these.
+Only the house and tests ask for these.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Puts the house together: the only module that knows every handler and every concrete part.
+"""One process's house: opened over a database, refused on an unsafe one, and at work until it is stopped.
 
 Nothing is built at import. What only a worker needs (the agent's graph) is loaded only where a worker runs, so that
 a web process stays small.
@@ -10,15 +10,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from integrations.care.handler import CareHandler
-from integrations.handler import IntegrationsHandler
-from integrations.mcp.handler import McpHandler
-from integrations.revoking import Revoking
-from joule import _upkeep as upkeeps
-from joule._accounts import accounts
-from joule._embedding import embedding
-from joule._memories import FOLLOWERS, erased, known_project, names_of
-from joule._sandboxes import Sandboxes, sandboxes
+from joule.assembly import upkeep as upkeeps
+from joule.assembly.accounts import accounts
+from joule.assembly.embedding import embedding
+from joule.assembly.handlers import Parts, handlers
+from joule.assembly.memories import FOLLOWERS, erased
+from joule.assembly.sandboxes import Sandboxes, sandboxes
 from joule.database.age import check_schema
 from joule.database.engine import Database
 from joule.database.walls import check_role, check_walls
@@ -26,33 +23,17 @@ from joule.governance.commands import Commands
 from joule.governance.gate import Gate
 from joule.governance.policy import Policy, shipped
 from joule.identity import queries as people
-from joule.identity.addresses import Addresses
-from joule.identity.handler import IdentityHandler
-from joule.identity.lifetimes import Lifetimes
-from joule.identity.passwords import Passwords
 from joule.kernel.clock import Clock, SystemClock
 from joule.kernel.errors import Misconfigured
 from joule.kernel.handler import Handler
 from joule.kernel.permit import Permits
 from joule.kernel.settings import Settings
-from joule.llm.handler import LanguageModelHandler
-from joule.llm.prices import Prices
 from joule.llm.providers.base import ChatModel, EmbeddingModel
 from joule.llm.providers.quiet import silence
 from joule.llm.providers.registry import open_model
-from joule.replay.handler import ReplayHandler
 from joule.tasks.dispatch import Queue
-from joule.tasks.handler import TasksHandler
-from joule.tasks.lacking import WaitingTasks
-from joule.tasks.threads import in_project, thread_of
 from joule.vault.configured import wrapper_of
 from joule.vault.vault import Vault
-from memory.entries.handler import EntriesHandler
-from memory.handler import MemoryHandler
-from memory.items.handler import ItemsHandler
-from memory.knowledge.handler import KnowledgeHandler
-from memory.knowledge.reading.parse import Reader
-from sandbox.handler import SandboxHandler
 from traces.announcing import Announcer
 from traces.opening import Journals
 
@@ -162,121 +143,22 @@ async def open_house(
         boxes = sandboxes(settings, database=database, vault=vault, clock=now)
         outside.push_async_callback(boxes.sessions.close)
         permits = Permits(clock=now)
-        waiting = WaitingTasks(vault=vault, clock=now, dispatcher=Queue())
-        handlers: list[Handler] = [
-            MemoryHandler(
-                admission=permits,
-                database=database,
-                vault=vault,
-                clock=now,
-                max_file_bytes=settings.web.max_upload_mb * 1_000_000,
-            ),
-            ItemsHandler(
-                admission=permits,
-                database=database,
-                vault=vault,
-                clock=now,
-                people=names_of(vault),
-                thread_of=thread_of,
-                in_project=in_project,
-            ),
-            KnowledgeHandler(
-                admission=permits,
-                database=database,
-                vault=vault,
-                clock=now,
-                reader=Reader(),
-                embedder=meaning.embedder,
-                max_document_bytes=settings.web.max_upload_mb * 1_000_000,
-                people=names_of(vault),
-                followers=FOLLOWERS,
-            ),
-            EntriesHandler(
-                admission=permits,
-                database=database,
-                vault=vault,
-                clock=now,
-                people=names_of(vault),
-                thread_of=thread_of,
-            ),
-            IdentityHandler(
-                admission=permits,
-                database=database,
-                vault=vault,
-                clock=now,
-                addresses=Addresses(database=database, vault=vault),
-                passwords=Passwords.for_pool(settings.database.pool_size),
-                lifetimes=Lifetimes.of(settings.web),
-            ),
-            LanguageModelHandler(
-                admission=permits,
-                database=database,
-                vault=vault,
-                clock=now,
-                model=model or open_model(settings.llm),
-                prices=Prices(input_micros=settings.llm.input_micros, output_micros=settings.llm.output_micros),
-                embeddings=meaning.provided,
-                embedding_prices=meaning.prices,
-                silence_seconds=settings.llm.timeout_seconds,
-            ),
-            TasksHandler(
-                admission=permits,
-                clock=now,
-                vault=vault,
-                dispatcher=Queue(),
-                known_project=known_project,
-                places=settings.task.per_organisation,
-                retention=settings.trace_retention,
-                followers=FOLLOWERS,
-            ),
-            ReplayHandler(
-                admission=permits, database=database, vault=vault, policy=lambda: gate.policy, settings=settings.task
-            ),
-            IntegrationsHandler(
-                admission=permits,
-                database=database,
-                vault=vault,
-                clock=now,
-                clients=connected.clients,
-                endpoints=connected.endpoints,
-                refreshing=connected.refreshing,
-                broker=connected.broker,
-                connectors=connected.connectors,
-                synced=connected.synced,
-                questions=waiting,
-                demo_host=connected.demo_host,
-            ),
-            CareHandler(admission=permits, vault=vault, clock=now, looking=connected.looking),
-            McpHandler(
-                admission=permits,
-                database=database,
-                vault=vault,
-                clock=now,
-                network=connected.network,
-                refreshing=connected.refreshing,
-                endpoints=connected.served,
-                revoking=Revoking(
-                    database=database,
-                    vault=vault,
-                    clock=now,
-                    endpoints=connected.endpoints,
-                    synced=connected.synced,
-                    waiting=waiting,
-                ),
-                loopback=connected.loopback,
-            ),
-            SandboxHandler(
-                admission=permits,
-                vault=vault,
-                clock=now,
-                running=boxes.running,
-                known_project=boxes.known_project,
-            ),
-            *more,
-        ]
-        actions = [action for handler in handlers for action in handler.methods()]
+        parts = Parts(
+            settings=settings,
+            database=database,
+            vault=vault,
+            clock=now,
+            permits=permits,
+            model=model or open_model(settings.llm),
+            accounts=connected,
+            embedding=meaning,
+            sandboxes=boxes,
+            policy=lambda: gate.policy,
+        )
+        rooms = [*handlers(parts), *more]
+        actions = [action for handler in rooms for action in handler.methods()]
         policy = Policy(f"{shipped()}\n{more_policy}", actions=actions)
-        gate = Gate(policy=policy, permits=permits, handlers=handlers, clock=now)
+        gate = Gate(policy=policy, permits=permits, handlers=rooms, clock=now)
         announcer = Announcer(database)
         journals = Journals(database=database, vault=vault, clock=now, announce=announcer)
         commands = Commands(gate=gate, journals=journals, retention=settings.trace_retention)
