@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
 from typing import Any
 
@@ -37,18 +37,12 @@ class Policy:
 
     def __init__(self, text: str, *, actions: Iterable[type[Action[Any]]]) -> None:
         """`text` is Cedar; `actions` are all there are. Raises `PolicyInvalid`, never starts half-checked."""
-        names = sorted({each.name for each in actions})
-        schema = schema_for(names)
-        parsed = _parse(text)
-        outcome = cedarpy.validate_policies(text, schema)
-        if not outcome.validation_passed:
-            raise PolicyInvalid(
-                f"the policies do not fit the schema: {outcome.errors[0]}",
-                advice="Correct the policy; `joule policy check FILE` looks at it without starting anything.",
-            )
+        self._names = frozenset(each.name for each in actions)
+        schema = schema_for(sorted(self._names))
+        parsed = _checked(text, schema)
         self.digest = hashlib.sha256(f"{schema}\0{text}".encode()).hexdigest()
         self._words = {name: _words(name, body) for name, body in parsed.items()}
-        self._by_action = {name: _slice(parsed, name) for name in names}
+        self._slice = lru_cache(maxsize=None)(partial(_slice, parsed))  # one an action, made when it is first asked for
         # The same question has the same answer, so a task that asks it again and again is answered at once.
         self._known = lru_cache(maxsize=8192)(self._judge)
 
@@ -65,9 +59,9 @@ class Policy:
         self, action: str, principal: str, resource: tuple[str, str], given: tuple[tuple[str, bool | str], ...]
     ) -> Decision:
         facts = dict(given)
-        policies = self._by_action.get(action)
-        if policies is None:
+        if action not in self._names:
             return Deny(policies=(), reason=_NO_POLICY, advice="")
+        policies = self._slice(action)
         allowed, reasons, broken = self._ask(policies, action, principal, resource, facts)
         if broken:
             return UNDECIDED
@@ -117,6 +111,19 @@ def shipped() -> str:
         each.read_text() for each in sorted(folder.iterdir(), key=lambda f: f.name) if each.name.endswith(".cedar")
     ]
     return "\n".join(texts)
+
+
+@lru_cache(maxsize=8)
+def _checked(text: str, schema: str) -> Mapping[str, Any]:
+    """The parsed policies, once they are seen to fit the schema."""
+    parsed = _parse(text)
+    outcome = cedarpy.validate_policies(text, schema)
+    if not outcome.validation_passed:
+        raise PolicyInvalid(
+            f"the policies do not fit the schema: {outcome.errors[0]}",
+            advice="Correct the policy; `joule policy check FILE` looks at it without starting anything.",
+        )
+    return parsed
 
 
 def _parse(text: str) -> dict[str, Any]:
