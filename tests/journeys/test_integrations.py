@@ -3,36 +3,25 @@
 import json
 import re
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Literal
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
-from tests.journeys.test_main_job import answered, fine
 from tests.support.browser import Browser, browser
 from tests.support.running import Running, joule_up
+from tests.support.walking import answered, ask, fine, new_project
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
-@pytest.fixture
-async def running() -> AsyncIterator[Running]:
+@pytest.fixture(scope="module")
+def running() -> Iterator[Running]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    # Not under pytest's own folder: as root, the database's user has to be able to pass through.
-    with TemporaryDirectory(prefix="joule-home-") as folder:
-        Path(folder).chmod(0o711)
-        variables = {"JOULE_INTEGRATIONS_DEMO_PORT": str(port), "JOULE_INTEGRATIONS_UPKEEP_SECONDS": "1"}
-        async with joule_up(Path(folder) / "home", **variables) as found:
-            yield found
-
-
-async def ask(page: Page, words: str) -> None:
-    await page.get_by_label("Message to Joule").fill(words)
-    await page.keyboard.press("Enter")
+    with joule_up(JOULE_INTEGRATIONS_DEMO_PORT=str(port), JOULE_INTEGRATIONS_UPKEEP_SECONDS="1") as found:
+        yield found
 
 
 async def allow(window: Browser, stop: str) -> None:
@@ -43,21 +32,12 @@ async def allow(window: Browser, stop: str) -> None:
     await window.page.get_by_role("button", name="Allow").click()
 
 
-@pytest.mark.parametrize(
-    ("name", "width", "height", "scheme"),
-    [("desktop", 1280, 860, "light"), ("phone", 360, 740, "dark")],
-)
 async def test_an_account_is_connected_used_given_more_and_ended_in_the_middle_of_a_task(
-    running: Running, name: str, width: int, height: int, scheme: Literal["dark", "light"]
+    running: Running,
 ) -> None:
-    async with browser(name=f"accounts-{name}", width=width, height=height, scheme=scheme) as window:
+    async with browser(name="accounts") as window:
         page = window.page
-        await page.goto(running.link)
-        await page.get_by_role("button", name="Sign in").click()
-        await page.wait_for_url("**/projects")
-        await page.get_by_label("Your first project").fill("Harbour coffee")
-        await page.get_by_role("button", name="Create project").click()
-        await page.locator("message-composer").wait_for()
+        await new_project(page, running, "Harbour coffee")
         project = page.url
 
         await page.goto(f"{running.address}/admin/integrations")
@@ -115,8 +95,7 @@ async def test_an_account_is_connected_used_given_more_and_ended_in_the_middle_o
         await page.goto(connection)
         await page.get_by_role("button", name="Disconnect…").click()
         await fine(window, "30-warning")
-        both = {"desktop": "Disconnect", "phone": "Disconnect and delete what was synced"}
-        await page.get_by_role("button", name=both[name], exact=True).click()
+        await page.get_by_role("button", name="Disconnect and delete what was synced", exact=True).click()
         await expect(page.get_by_text("The account is disconnected.")).to_be_visible()
         await expect(page.locator("#outcome")).to_contain_text("Revoked", timeout=20_000)
         await fine(window, "31-ended")
@@ -135,14 +114,9 @@ async def test_an_account_is_connected_used_given_more_and_ended_in_the_middle_o
 
 
 async def test_a_member_gives_the_permission_their_own_task_waits_for(running: Running) -> None:
-    async with browser(name="accounts-owner") as window, browser(name="accounts-member", scheme="dark") as theirs:
+    async with browser(name="accounts-owner") as window, browser(name="accounts-member") as theirs:
         page, other = window.page, theirs.page
-        await page.goto(running.link)
-        await page.get_by_role("button", name="Sign in").click()
-        await page.wait_for_url("**/projects")
-        await page.get_by_label("Your first project").fill("Harbour coffee")
-        await page.get_by_role("button", name="Create project").click()
-        await page.locator("message-composer").wait_for()
+        await new_project(page, running, "Harbour coffee")
         project = page.url
         await page.goto(f"{running.address}/admin/integrations/demo_crm")
         await page.get_by_label("Members may add a permission").select_option("R2")

@@ -6,16 +6,15 @@ errors in the console.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Literal
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
-from tests.support.browser import Browser, browser
+from tests.support.browser import browser
 from tests.support.running import Running, joule_up
+from tests.support.walking import answered, fine, new_project
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -26,45 +25,19 @@ REQUEST = (
 )
 
 
-@pytest.fixture
-async def running() -> AsyncIterator[Running]:
-    # Not under pytest's own folder: as root, the database's user has to be able to pass through.
-    with TemporaryDirectory(prefix="joule-home-") as folder:
-        Path(folder).chmod(0o711)
-        async with joule_up(Path(folder) / "home") as found:
-            yield found
+@pytest.fixture(scope="module")
+def running() -> Iterator[Running]:
+    with joule_up() as found:
+        yield found
 
 
-async def fine(window: Browser, stop: str) -> None:
-    """Keeps a picture, and finds nothing wrong."""
-    await window.shot(stop)
-    assert await window.axe() == [], stop
-    assert await window.wrong() == [], stop
-
-
-async def sign_in(window: Browser, running: Running) -> None:
-    await window.page.goto(running.link)
-    await fine(window, "01-link")
-    await window.page.get_by_role("button", name="Sign in").click()
-    await window.page.wait_for_url("**/projects")
-
-
-async def answered(page: Page, count: int) -> None:
-    """Waits until so many turns of the page have ended."""
-    await page.locator(".ended").nth(count - 1).wait_for(timeout=60_000)
-    await expect(page.locator("[data-running]")).to_have_count(0)
-
-
-@pytest.mark.parametrize(
-    ("name", "width", "height", "scheme"),
-    [("desktop", 1280, 860, "light"), ("phone", 360, 740, "light"), ("dark", 1280, 860, "dark")],
-)
-async def test_a_newcomer_does_the_main_job(
-    running: Running, name: str, width: int, height: int, scheme: Literal["dark", "light"]
-) -> None:
-    async with browser(name=name, width=width, height=height, scheme=scheme) as window:
+async def test_a_newcomer_does_the_main_job(running: Running) -> None:
+    async with browser(name="main") as window:
         page = window.page
-        await sign_in(window, running)
+        await page.goto(running.printed)
+        await fine(window, "01-link")
+        await page.get_by_role("button", name="Sign in").click()
+        await page.wait_for_url("**/projects")
         await expect(page.get_by_text("Offline model").first).to_be_visible()
         await fine(window, "02-first-run")
 
@@ -73,16 +46,17 @@ async def test_a_newcomer_does_the_main_job(
         await page.locator("message-composer").wait_for()
         await fine(window, "03-new-project")
 
-        if name == "phone":
-            await page.locator(".bar [data-drawer=panel]").click()
+        await page.set_viewport_size({"width": 360, "height": 740})
+        await page.locator(".bar [data-drawer=panel]").click()
         async with page.expect_file_chooser() as choosing:
             await page.get_by_role("button", name="Choose files").click()
         await (await choosing.value).set_files([SAMPLE / "campaigns.csv", SAMPLE / "brand-guide.md"])
         await expect(page.locator("#panel-file-list")).to_contain_text("campaigns.csv")
         await expect(page.locator("#panel-file-list")).to_contain_text("brand-guide.md")
+        await window.shot("04-files-phone")
+        assert await window.axe() == []
+        await page.get_by_role("button", name="Close files and memory").click()
         await fine(window, "04-files")
-        if name == "phone":
-            await page.get_by_role("button", name="Close files and memory").click()
 
         await page.get_by_label("Message to Joule").fill(REQUEST)
         await page.keyboard.press("Enter")
@@ -139,9 +113,7 @@ async def test_a_newcomer_does_the_main_job(
 async def test_the_keyboard_is_enough(running: Running) -> None:
     async with browser(name="keys") as window:
         page = window.page
-        await sign_in(window, running)
-        await page.get_by_label("Your first project").fill("Keys")
-        await page.keyboard.press("Enter")
+        await new_project(page, running, "Keys")
         message = page.get_by_label("Message to Joule")
         await expect(message).to_be_focused()
 
@@ -182,9 +154,7 @@ async def test_the_keyboard_is_enough(running: Running) -> None:
 async def test_what_was_typed_outlives_an_error_and_colours_are_a_choice(running: Running) -> None:
     async with browser(name="errors") as window:
         page = window.page
-        await sign_in(window, running)
-        await page.get_by_label("Your first project").fill("Errors")
-        await page.keyboard.press("Enter")
+        await new_project(page, running, "Errors")
         message = page.get_by_label("Message to Joule")
         await message.wait_for()
         window.expected.append("401")
@@ -212,9 +182,7 @@ async def test_what_was_typed_outlives_an_error_and_colours_are_a_choice(running
 async def test_an_open_step_stays_open_while_the_answer_grows(running: Running) -> None:
     async with browser(name="open-step") as window:
         page = window.page
-        await sign_in(window, running)
-        await page.get_by_label("Your first project").fill("Open")
-        await page.keyboard.press("Enter")
+        await new_project(page, running, "Open")
         message = page.get_by_label("Message to Joule")
         await message.fill("save “one two three” as note.txt and list the files")
         await page.keyboard.press("Enter")

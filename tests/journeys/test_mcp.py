@@ -6,20 +6,19 @@ The server is the MCP project's own library, its issuer panva's oidc-provider; t
 import asyncio
 import re
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
-from tests.journeys.test_main_job import answered, fine
 from tests.support.browser import browser
 from tests.support.mcp.protected import running_protected
 from tests.support.oidc import running_peer
 from tests.support.openai_server import Calls, OpenAIServer, Reply, Says
 from tests.support.running import joule_up
+from tests.support.walking import answered, ask, fine, new_project
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -38,11 +37,6 @@ class CallsFigures:
         await Says(calls=[Calls(id="c1", name=found[0].decode(), fragments=["{}"])]).send(writer)
 
 
-async def ask(page: Page, words: str) -> None:
-    await page.get_by_label("Message to Joule").fill(words)
-    await page.keyboard.press("Enter")
-
-
 async def test_a_server_is_signed_in_to_used_and_signed_out_of() -> None:
     model = OpenAIServer()
     replies: Sequence[Reply] = (
@@ -52,8 +46,7 @@ async def test_a_server_is_signed_in_to_used_and_signed_out_of() -> None:
         Says(pieces=["Nobody is signed in to it any more."]),
     )
     model.replies = list(replies)
-    with running_peer() as peer, TemporaryDirectory(prefix="joule-home-") as folder:
-        Path(folder).chmod(0o711)
+    with running_peer() as peer, ExitStack() as up:
         async with running_protected(peer) as guarded, model.running():
             variables = {
                 "JOULE_MODEL": "openai:test-model",
@@ -64,14 +57,10 @@ async def test_a_server_is_signed_in_to_used_and_signed_out_of() -> None:
                 "JOULE_INTEGRATIONS_MCP_ISSUER_PORT": str(urlsplit(peer.issuer).port),
                 "JOULE_INTEGRATIONS_UPKEEP_SECONDS": "1",
             }
-            async with joule_up(Path(folder) / "home", **variables) as running, browser(name="mcp") as window:
+            running = up.enter_context(joule_up(**variables))
+            async with browser(name="mcp") as window:
                 page = window.page
-                await page.goto(running.link)
-                await page.get_by_role("button", name="Sign in").click()
-                await page.wait_for_url("**/projects")
-                await page.get_by_label("Your first project").fill("Harbour coffee")
-                await page.get_by_role("button", name="Create project").click()
-                await page.locator("message-composer").wait_for()
+                await new_project(page, running, "Harbour coffee")
                 project = page.url
 
                 servers = f"{running.address}/admin/integrations/mcp"
@@ -84,16 +73,9 @@ async def test_a_server_is_signed_in_to_used_and_signed_out_of() -> None:
                 await page.get_by_role("button", name="Sign in to Ads").click()
                 await expect(page.get_by_text(peer.issuer, exact=True)).to_be_visible()
                 await fine(window, "41-who-signs-in")
-                await page.set_viewport_size({"width": 390, "height": 800})
-                await page.emulate_media(color_scheme="dark")
-                await page.reload()
-                await fine(window, "41-who-signs-in-phone-dark")
                 await page.get_by_role("button", name="Go on at").click()
 
                 await expect(page.get_by_text("You are signed in.")).to_be_visible(timeout=30_000)
-                await fine(window, "42-signed-in-phone-dark")
-                await page.set_viewport_size({"width": 1280, "height": 860})
-                await page.emulate_media(color_scheme="light")
                 await fine(window, "42-signed-in")
                 row = page.locator("li", has_text="figures")
                 await row.get_by_text("What it says of itself").click()

@@ -7,9 +7,9 @@ import pytest
 from playwright.async_api import expect
 
 from joule.kernel.settings import Settings
-from tests.journeys.test_main_job import answered, fine
 from tests.journeys.test_while_it_answers import opened
 from tests.support.scripted_model import Says, ScriptedModel
+from tests.support.walking import answered, fine
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 

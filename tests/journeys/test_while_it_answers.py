@@ -14,9 +14,9 @@ from joule.kernel.settings import Settings
 from joule.llm.actions import canonical_json
 from joule.llm.providers.base import CallPiece, ChatModel, ModelRequest, Piece
 from joule.web.app import build_app
-from tests.journeys.test_main_job import answered, fine
 from tests.support.browser import Browser, browser
 from tests.support.house import home
+from tests.support.walking import answered, fine
 from tests.web.conftest import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -63,9 +63,7 @@ class Open:
 
 
 @asynccontextmanager
-async def opened(
-    settings: Settings, model: ChatModel, name: str, width: int = 1280, *, clock: Clock | None = None
-) -> AsyncIterator[Open]:
+async def opened(settings: Settings, model: ChatModel, name: str, *, clock: Clock | None = None) -> AsyncIterator[Open]:
     async with home(settings, model=model, clock=clock) as found:
         server = uvicorn.Server(uvicorn.Config(build_app(found.house), port=0, log_config=None, lifespan="off"))
         serving = asyncio.create_task(server.serve())
@@ -76,7 +74,7 @@ async def opened(
                 await asyncio.sleep(0.02)
             port = server.servers[0].sockets[0].getsockname()[1]
             site = Site(app=build_app(found.house), home=found, model=model)  # type: ignore[arg-type]
-            async with browser(name=name, width=width) as window:
+            async with browser(name=name) as window:
                 await window.page.goto(f"http://127.0.0.1:{port}/sign-in/link?token={await site.link()}")
                 await window.page.get_by_role("button", name="Sign in").click()
                 await window.page.locator("message-composer").wait_for()
@@ -112,10 +110,9 @@ async def test_an_open_card_stays_open_and_a_reader_above_is_left_alone(settings
         assert await it.window.wrong() == []
 
 
-@pytest.mark.parametrize(("name", "width"), [("approval", 1280), ("approval-phone", 360)])
-async def test_a_question_is_answered_where_it_is_asked(settings: Settings, name: str, width: int) -> None:
+async def test_a_question_is_answered_where_it_is_asked(settings: Settings) -> None:
     model = SlowModel(tool=("write_file", {"file_name": "plan.md", "text": "# Plan\n\nFirst."}), lines=2)
-    async with opened(settings, model, name, width) as it:
+    async with opened(settings, model, "approval") as it:
         await it.send("write something down")
         card = it.page.get_by_role("alert").filter(has_text="May Joule do this?")
         await card.wait_for()

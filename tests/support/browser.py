@@ -15,7 +15,12 @@ from typing import Any, Literal
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import ConsoleMessage, Page, async_playwright
 
+Look = tuple[str, int, int, Literal["dark", "light"]]
+
 SHOTS = Path(__file__).resolve().parents[2] / "shots"
+
+DESKTOP: Look = ("desktop", 1280, 860, "light")
+LOOKS: tuple[Look, ...] = (("phone", 360, 740, "light"), ("dark", 1280, 860, "dark"), DESKTOP)
 
 _FLAGS = (
     "--disable-background-networking",
@@ -56,10 +61,29 @@ class Browser:
 
     async def shot(self, what: str, *, full: bool = False) -> Path:
         """Keeps a picture of the page under `shots/`."""
-        SHOTS.mkdir(exist_ok=True)
-        path = SHOTS / f"{what}-{self.name}.png"
+        path = self._path(what)
         await self.page.screenshot(path=path, full_page=full)
         return path
+
+    async def looks(self, what: str) -> list[str]:
+        """Looks at the page as it is on a desktop, on a phone and in the dark, keeps the pictures, and tells what is wrong.
+
+        The window is left as a desktop's.
+        """
+        found = []
+        for look, width, height, scheme in LOOKS:
+            await self.page.set_viewport_size({"width": width, "height": height})
+            await self.page.emulate_media(color_scheme=scheme)
+            await self.page.screenshot(path=self._path(f"{what}-{look}"))
+            sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            if await self.page.evaluate(sideways) > 0:
+                found.append(f"{look}: the page scrolls sideways")
+            found += [f"{look}: {each}" for each in await self.axe()]
+        return [*found, *await self.wrong()]
+
+    def _path(self, what: str) -> Path:
+        SHOTS.mkdir(exist_ok=True)
+        return SHOTS / f"{what}-{self.name}.png"
 
     async def axe(self) -> list[str]:
         """What the accessibility checker finds wrong with the page as it is now."""
@@ -79,10 +103,8 @@ class Browser:
 
 
 @asynccontextmanager
-async def browser(
-    *, name: str = "desktop", width: int = 1280, height: int = 860, scheme: Literal["dark", "light"] = "light"
-) -> AsyncIterator[Browser]:
-    """A fresh browser."""
+async def browser(*, name: str) -> AsyncIterator[Browser]:
+    """A fresh browser, as large as a desktop's."""
     flags = [*_FLAGS, "--no-sandbox"] if os.geteuid() == 0 else list(_FLAGS)
     async with async_playwright() as playwright:
         with TemporaryDirectory(prefix="joule-browser-") as profile:
@@ -91,10 +113,8 @@ async def browser(
                 executable_path=chromium(),
                 headless=True,
                 args=flags,
-                viewport={"width": width, "height": height},
-                color_scheme=scheme,
-                has_touch=width < 700,
-                is_mobile=width < 700,
+                viewport={"width": DESKTOP[1], "height": DESKTOP[2]},
+                color_scheme=DESKTOP[3],
                 device_scale_factor=1,
                 service_workers="block",
             )

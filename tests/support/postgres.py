@@ -76,10 +76,20 @@ def running_test_server() -> Iterator[TestServer]:
     try:
         server.start()
         migrate.upgrade(server.address.owner_url)
-        yield TestServer(server=server, template="joule")
+        found = TestServer(server=server, template="joule")
+        _unhurried(found)
+        yield found
     finally:
         server.stop()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _unhurried(server: TestServer) -> None:
+    """Let the disk lag behind: a test kills processes, which loses nothing by it, and never pulls the plug."""
+    with psycopg.connect(server.superuser_url(), autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def clear_leftovers() -> None:
