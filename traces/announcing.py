@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 from joule.database.engine import Database
 from joule.database.signals import notify_all
+from joule.kernel.ending import end
 from joule.kernel.errors import Unavailable
 from joule.kernel.ids import TaskId
 
@@ -37,9 +38,7 @@ class Announcer:
         try:
             yield
         finally:
-            announcing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await announcing
+            await end(announcing)
 
     async def _announce(self) -> None:
         while True:

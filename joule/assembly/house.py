@@ -24,6 +24,7 @@ from joule.governance.gate import Gate
 from joule.governance.policy import Policy, shipped
 from joule.identity import queries as people
 from joule.kernel.clock import Clock, SystemClock
+from joule.kernel.ending import end
 from joule.kernel.errors import Misconfigured
 from joule.kernel.handler import Handler
 from joule.kernel.permit import Permits
@@ -99,8 +100,7 @@ class House:
             await stop.wait()
             worker.stop()
             await working
-            for each in upkeep:
-                each.cancel()
+            await end(*upkeep)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from joule.database.errors import DatabaseAway
+from joule.kernel.ending import end
 
 _WIRE = "joule"  # PostgreSQL's channel; ours are told apart by the first word of what it carries
 _NOTIFY = text("SELECT pg_notify(:wire, :message)")
@@ -57,9 +58,7 @@ class Signals:
     async def close(self) -> None:
         """Ends every listener."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end(self._task)
             self._task = None
 
     async def _run(self) -> None:

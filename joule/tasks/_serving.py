@@ -17,6 +17,7 @@ from procrastinate.exceptions import ProcrastinateException
 from procrastinate.worker import Worker as QueueWorker
 
 from joule.database.errors import DatabaseAway
+from joule.kernel.ending import end
 from joule.kernel.ids import OrgId, TaskId
 from joule.tasks.dispatch import QUEUE, RUN_TASK, SEARCH_PATH, Perform, job_of
 
@@ -111,13 +112,10 @@ class ProcrastinateServing:
                     await each
         finally:
             worker.stop()
-            for side in (stopping, rescuing):
-                side.cancel()
-            await asyncio.gather(stopping, rescuing, return_exceptions=True)
+            await end(stopping, rescuing)
             with suppress(Exception):
                 await running
-            living.cancel()
-            await asyncio.gather(living, return_exceptions=True)
+            await end(living)
             if worker.worker_id is not None:
                 self._former.add(worker.worker_id)
         if not stop.is_set():

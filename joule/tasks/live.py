@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import dataclass
 
 from joule.database.engine import Database
+from joule.kernel.ending import end
 from joule.kernel.ids import OrgId, TaskId, ThreadId
 from joule.tasks import queries
 from joule.tasks._store import subject_of
@@ -114,5 +115,4 @@ async def _bell(task: TaskId, signals: AsyncIterator[str]) -> AsyncIterator[asyn
     try:
         yield bell
     finally:
-        ringing.cancel()
-        await asyncio.gather(ringing, return_exceptions=True)
+        await end(ringing)

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from joule.agent.task import Claim, Outcome, Run, failed, stopped
 from joule.database.engine import Database
 from joule.kernel.clock import Clock
+from joule.kernel.ending import end
 from joule.kernel.errors import Fenced, JouleError, LimitReached, Stopped, Unavailable
 from joule.kernel.ids import OrgId, TaskId, new_id
 from joule.kernel.settings import TaskSettings
@@ -112,8 +113,7 @@ class Worker:
                     await _wait(self._stop, pause)
                     pause = min(pause * 2, LONGEST_PAUSE)
         finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            await end(watching)
 
     async def _perform(self, org: OrgId, task: TaskId) -> None:
         """Run one task to an end, a pause or another worker. Raises nothing but cancellation."""
@@ -149,7 +149,7 @@ class Worker:
         except asyncio.CancelledError:
             if running.cancelled():
                 raise Fenced() from None  # by the watch: the task is another worker's, or was deleted
-            await _ended(running)
+            await end(running)
             with suppress(JouleError, *_AWAY):
                 await asyncio.shield(self._attempts.hand_back(claim))
             raise
@@ -187,8 +187,7 @@ class Worker:
                 await asyncio.wait({running}, timeout=STOP_PATIENCE)
             return await running if running.done() else stopped()
         finally:
-            stopping.cancel()
-            await _ended(running)
+            await end(stopping, running)
 
     async def _finish(self, claim: Claim, outcome: Outcome) -> None:
         """Write the outcome down, however long the database is away: the run itself is not repeated for that."""
@@ -209,7 +208,7 @@ class Worker:
                 if not payload or payload in map(str, self._held):
                     await self._look_safely()
         finally:
-            looking.cancel()
+            await end(looking)
 
     async def _look_often(self) -> None:
         while True:
@@ -238,9 +237,3 @@ class Worker:
 async def _wait(event: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
-
-
-async def _ended(running: "asyncio.Future[Outcome]") -> None:
-    """Cancel a run and wait until it has let go of everything."""
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)

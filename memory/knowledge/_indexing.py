@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from joule.database.engine import Database, WriteSession
 from joule.kernel.clock import Clock
+from joule.kernel.ending import end
 from joule.kernel.errors import Fenced, Invalid, JouleError, Unavailable
 from joule.kernel.ids import ProjectId, new_id
 from joule.kernel.permit import Permit
@@ -188,8 +189,7 @@ class Indexer:
                 await asyncio.shield(self._lease(begun, pause))
             raise
         finally:
-            renewing.cancel()
-            await asyncio.gather(renewing, return_exceptions=True)
+            await end(renewing)
 
     async def _renew(self, begun: Begun) -> None:
         while True:

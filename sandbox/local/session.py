@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from joule.kernel.clock import Clock
+from joule.kernel.ending import end
 from sandbox import paths
 from sandbox.contract import Entry, Event, Exited, Killer, KnownSandbox, Output, SandboxId, SandboxSpec, Usage
 from sandbox.errors import PathRefused, ProtocolBroken, QuotaExceeded, SandboxGone
@@ -204,9 +205,7 @@ class _Watch:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._watching
+        await end(self._watching)
 
     async def end(self, reason: Killer) -> None:
         """End the job. The guest has a moment to do it cleanly, which keeps the files."""

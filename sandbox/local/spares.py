@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 
+from joule.kernel.ending import end
 from sandbox.contract import SandboxSpec
 from sandbox.errors import SandboxUnavailable
 from sandbox.local.session import LocalSandbox
@@ -46,9 +47,7 @@ class Spares:
     async def close(self) -> None:
         """End them all."""
         if self._filling is not None:
-            self._filling.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._filling
+            await end(self._filling)
         for each in self._ready:
             await each.kill()
         self._ready.clear()

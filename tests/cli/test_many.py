@@ -132,7 +132,7 @@ def test_a_server_that_would_be_spoken_to_in_clear_is_refused(
 ) -> None:
     over(settings, monkeypatch, **{name: "postgresql://joule_app:canary@db.example.com/joule"})
 
-    ran = Installation(home=home).run("up", "--json")
+    ran = Installation(home=home).run_apart("up", "--json")
 
     assert ran.returncode == 6
     assert "TLS" in told(ran)["message"]
@@ -145,7 +145,7 @@ def test_a_server_that_is_not_there_is_said_to_be_away(
     address = f"postgresql://joule_app@127.0.0.1:{free_port()}/joule"
     over(settings, monkeypatch, JOULE_DATABASE_URL=address, JOULE_DATABASE_OWNER_URL=address)
 
-    ran = Installation(home=home).run("up", "--json")
+    ran = Installation(home=home).run_apart("up", "--json")
 
     assert ran.returncode == 5
     assert told(ran)["code"] == "database.away"

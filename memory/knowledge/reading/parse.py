@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from joule.kernel.ending import end
 from memory.kinds import MediaType
 from memory.knowledge.reading import _answer
 from memory.knowledge.reading._confine import SHUT_IN
@@ -68,9 +69,7 @@ class Reader:
         except TimeoutError:
             raise TookTooLong from None
         finally:
-            writing.cancel()
-            with suppress(asyncio.CancelledError):
-                await writing
+            await end(writing)
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     process.kill()
