@@ -74,7 +74,7 @@ class Browser:
         for look, width, height, scheme in LOOKS:
             await self.page.set_viewport_size({"width": width, "height": height})
             await self.page.emulate_media(color_scheme=scheme)
-            await self.page.screenshot(path=self._path(f"{what}-{look}"))
+            await self.page.screenshot(path=self._path(f"{what}-{look}"), animations="disabled")
             sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
             if await self.page.evaluate(sideways) > 0:
                 found.append(f"{look}: the page scrolls sideways")
