@@ -82,6 +82,8 @@ def _are_facts(value: Any) -> bool:
 
 
 ATTRIBUTES: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "about_task": _is_id,  # another task: the one whose content was asked for, granted or read
+    "access": _is_id,  # the request or grant
     "action": _is_word,
     "approval_id": _is_id,
     "artifact_bytes": _is_count,
@@ -106,6 +108,7 @@ ATTRIBUTES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "model": _is_hash,
     "outcome": _is_word,
     "output_tokens": _is_count,
+    "parts": _is_word,  # of a task's content, joined by +
     "person": _is_id,
     "policies": _are_words,
     "project": _is_id,

@@ -36,6 +36,7 @@ from memory.items.handler import ItemsHandler
 from memory.knowledge.handler import KnowledgeHandler
 from memory.knowledge.reading.parse import Reader
 from sandbox.handler import SandboxHandler
+from traces.grants.handler import GrantsHandler
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,4 +168,5 @@ def handlers(parts: Parts) -> list[Handler]:
             running=parts.sandboxes.running,
             known_project=parts.sandboxes.known_project,
         ),
+        GrantsHandler(admission=parts.permits, vault=vault, clock=clock),
     ]

@@ -26,6 +26,7 @@ ACTIONS = (
     "integrations.care.actions",
     "integrations.mcp.actions",
     "sandbox.actions",
+    "traces.grants.actions",
 )
 
 
