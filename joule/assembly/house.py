@@ -23,6 +23,7 @@ from joule.governance.commands import Commands
 from joule.governance.gate import Gate
 from joule.governance.policy import Policy, shipped
 from joule.identity import queries as people
+from joule.identity.deployment import DEPLOYMENT
 from joule.kernel.clock import Clock, SystemClock
 from joule.kernel.errors import Misconfigured
 from joule.kernel.handler import Handler
@@ -36,6 +37,7 @@ from joule.vault.configured import wrapper_of
 from joule.vault.vault import Vault
 from traces.announcing import Announcer
 from traces.opening import Journals
+from traces.proof.proofs import Proofs, proofs
 
 if TYPE_CHECKING:
     from joule.agent.tools import Tool
@@ -54,6 +56,7 @@ class House:
     commands: Commands
     embedding_model: str | None  # what documents are embedded with; None: they are found by words alone
     sandboxes: Sandboxes
+    proofs: Proofs
 
     @property
     def reasons(self) -> Mapping[str, str]:
@@ -143,6 +146,7 @@ async def open_house(
         boxes = sandboxes(settings, database=database, vault=vault, clock=now)
         outside.push_async_callback(boxes.sessions.close)
         permits = Permits(clock=now)
+        proving = proofs(database=database, vault=vault, clock=now, scope=DEPLOYMENT)
         parts = Parts(
             settings=settings,
             database=database,
@@ -175,6 +179,7 @@ async def open_house(
                 commands=commands,
                 embedding_model=None if meaning.embedder is None else meaning.embedder.model,
                 sandboxes=boxes,
+                proofs=proving,
             )
     finally:
         await outside.aclose()

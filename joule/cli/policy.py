@@ -26,6 +26,7 @@ ACTIONS = (
     "integrations.care.actions",
     "integrations.mcp.actions",
     "sandbox.actions",
+    "traces.proof.actions",
     "traces.grants.actions",
 )
 

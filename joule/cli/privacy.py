@@ -10,6 +10,7 @@ from joule.cli._output import Output, reporting, table
 TABLES = (
     "joule.vault.tables",
     "traces.tables",
+    "traces.proof.tables",
     "traces.grants.tables",
     "joule.identity.tables",
     "memory.tables",
