@@ -25,7 +25,10 @@ class TraceChain(SQLModel, table=True):
 
     __tablename__ = "trace_chain"
     __table_args__: ClassVar[Any] = (
-        CheckConstraint("retention IN ('1d', '7d', '30d', '90d', '1y', '7y')", name="trace_chain_retention_check"),
+        CheckConstraint(
+            "retention IN ('1d', '7d', '30d', '90d', '1y', '7y', 'hold')", name="trace_chain_retention_check"
+        ),
+        Index("trace_chain_by_start", "started_at", postgresql_using="brin"),
         _kept("workspace.trace", "traces.sweep"),
     )
 

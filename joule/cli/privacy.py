@@ -10,6 +10,7 @@ from joule.cli._output import Output, reporting, table
 TABLES = (
     "joule.vault.tables",
     "traces.tables",
+    "traces.ending.tables",
     "traces.proof.tables",
     "traces.grants.tables",
     "joule.identity.tables",
@@ -19,10 +20,13 @@ TABLES = (
     "memory.knowledge.tables",
     "joule.llm.tables",
     "joule.governance.tables",
+    "joule.governance.rules.tables",
+    "joule.replay.tables",
     "joule.tasks.tables",
     "integrations.tables",
     "integrations.mcp.tables",
     "sandbox.tables",
+    "joule.privacy.tables",
 )
 
 

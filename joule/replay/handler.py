@@ -5,15 +5,18 @@ from typing import Any
 
 from joule.database.engine import Database
 from joule.governance.policy import Policy
+from joule.governance.rules.rulebook import Rulebook
 from joule.kernel.action import Action
+from joule.kernel.clock import Clock
 from joule.kernel.errors import NotFound
 from joule.kernel.handler import Method
 from joule.kernel.permit import Admission, Permit
 from joule.kernel.settings import TaskSettings
+from joule.replay.access import MayRead
 from joule.replay.actions import ReplayTask
 from joule.replay.report import ReplayReport
 from joule.vault.vault import Vault
-from traces import reader
+from traces import reader, sealing
 
 
 class ReplayHandler:
@@ -25,12 +28,15 @@ class ReplayHandler:
         admission: Admission,
         database: Database,
         vault: Vault,
+        clock: Clock,
         policy: Callable[[], Policy],
+        rulebook: Rulebook,
         settings: TaskSettings,
+        may_read: MayRead,
     ) -> None:
-        """`policy` gives the policies in force; it is asked at each replay."""
-        self._admission, self._database, self._vault = admission, database, vault
-        self._policy, self._settings = policy, settings
+        """`policy` gives those Joule comes with, `rulebook` organisations' own; `may_read` says who sees content."""
+        self._admission, self._database, self._vault, self._clock = admission, database, vault, clock
+        self._policy, self._rulebook, self._settings, self._may_read = policy, rulebook, settings, may_read
 
     def methods(self) -> Mapping[type[Action[Any]], Method]:
         return {ReplayTask: self.replay_task}
@@ -44,13 +50,17 @@ class ReplayHandler:
             state = await reader.chain_of(session, org, action.task)
             if state is None:
                 raise NotFound("task")
-            keyring = await self._vault.keyring(session, org, state.subject)
+            keyring = await sealing.ring_of(session, self._vault, org, action.task, state.subject)
             events = await reader.events(session, keyring, org, action.task)
+            reads = await self._may_read(session, action.principal, action.task) if action.values else frozenset()
+        rules = await self._rulebook.of(org, self._policy())
         return await replay(
             events,
             org=org,
             task=action.task,
             keyring=keyring,
-            policy=self._policy(),
+            policy=rules.policy,
             settings=self._settings,
+            lenient=action.lenient,
+            reads=reads,
         )

@@ -48,8 +48,12 @@ class Vault:
     def __reduce__(self) -> NoReturn:
         raise TypeError("keys do not leave the process")
 
-    async def keyring(self, session: AsyncSession, org: OrgId, subject: str = "", *, create: bool = False) -> Keyring:
+    async def keyring(
+        self, session: AsyncSession, org: OrgId, subject: str = "", *, under: str = "", create: bool = False
+    ) -> Keyring:
         """The keys of (`org`, `subject`): "" for the organisation itself, else `kind:id` such as `task:<uuid>`.
+
+        With `under`, they are bound to the keys of that subject too, and end when either is destroyed.
 
         With `create` (write sessions only) a first key is made when there is none; of several callers at once, one
         makes it and the others wait for its transaction and get the same. Load a ring per transaction, keep none.
@@ -61,7 +65,8 @@ class Vault:
         rows = await _store.of_subject(session, org, subject)
         if not rows and create:
             rows = await self._begin(session, org, subject)
-        return await self._ring(org, subject, rows)
+        ring = await self._ring(org, subject, rows)
+        return ring.under(await self.keyring(session, org, under, create=create)) if under else ring
 
     async def keyring_of(self, org: OrgId, subject: str, columns: Mapping[str, Sequence[Any]]) -> Keyring:
         """The ring of keys that another room's statement brought along with what they open, to save a question.
