@@ -8,6 +8,7 @@ from sqlmodel import SQLModel
 ROOMS = (
     "joule.vault",
     "traces",
+    "traces.ending",
     "joule.identity",
     "memory",
     "memory.items",
@@ -15,6 +16,9 @@ ROOMS = (
     "memory.knowledge",
     "joule.llm",
     "joule.governance",
+    "joule.governance.rules",
+    "joule.replay",
+    "joule.privacy",
     "joule.tasks",
     "integrations",
     "integrations.mcp",
