@@ -100,6 +100,7 @@ ATTRIBUTES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "effect": _is_word,
     "exit_code": _is_count,
     "facts": _are_facts,
+    "facts_schema": _is_count,
     "fresh": _is_count,  # 1: the sandbox was made for this run
     "graph": _is_hash,
     "input_tokens": _is_count,
@@ -121,6 +122,8 @@ ATTRIBUTES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "thread": _is_id,
     "tool": _is_word,
     "tools": _is_hash,
+    "trial": _is_word,  # what policies on trial would have decided, where that is something else
+    "trial_policies": _are_words,
 }
 
 

@@ -13,6 +13,8 @@ from joule.assembly.memories import FOLLOWERS, known_project, names_of
 from joule.assembly.sandboxes import Sandboxes
 from joule.database.engine import Database
 from joule.governance.policy import Policy
+from joule.governance.rules.handler import RulesHandler
+from joule.governance.rules.rulebook import Rulebook
 from joule.identity.addresses import Addresses
 from joule.identity.handler import IdentityHandler
 from joule.identity.lifetimes import Lifetimes
@@ -24,6 +26,7 @@ from joule.kernel.settings import Settings
 from joule.llm.handler import LanguageModelHandler
 from joule.llm.prices import Prices
 from joule.llm.providers.base import ChatModel
+from joule.replay.access import own_people
 from joule.replay.handler import ReplayHandler
 from joule.tasks.dispatch import Queue
 from joule.tasks.handler import TasksHandler
@@ -52,7 +55,8 @@ class Parts:
     accounts: Accounts
     embedding: Embedding
     sandboxes: Sandboxes
-    policy: Callable[[], Policy]  # those in force; asked at each use
+    policy: Callable[[], Policy]  # those Joule comes with; asked at each use
+    rulebook: Rulebook  # those that organisations have of their own
 
 
 def handlers(parts: Parts) -> list[Handler]:
@@ -126,8 +130,16 @@ def handlers(parts: Parts) -> list[Handler]:
             followers=FOLLOWERS,
         ),
         ReplayHandler(
-            admission=parts.permits, database=database, vault=vault, policy=parts.policy, settings=settings.task
+            admission=parts.permits,
+            database=database,
+            vault=vault,
+            clock=clock,
+            policy=parts.policy,
+            rulebook=parts.rulebook,
+            settings=settings.task,
+            may_read=own_people,
         ),
+        RulesHandler(admission=parts.permits, vault=vault, clock=clock, policy=parts.policy),
         IntegrationsHandler(
             admission=parts.permits,
             database=database,

@@ -22,6 +22,7 @@ from joule.database.walls import check_role, check_walls
 from joule.governance.commands import Commands
 from joule.governance.gate import Gate
 from joule.governance.policy import Policy, shipped
+from joule.governance.rules.rulebook import Rulebook
 from joule.identity import queries as people
 from joule.identity.deployment import DEPLOYMENT
 from joule.kernel.clock import Clock, SystemClock
@@ -57,6 +58,11 @@ class House:
     embedding_model: str | None  # what documents are embedded with; None: they are found by words alone
     sandboxes: Sandboxes
     proofs: Proofs
+
+    @property
+    def policy(self) -> Policy:
+        """The policies Joule comes with."""
+        return self.gate.policy
 
     @property
     def reasons(self) -> Mapping[str, str]:
@@ -145,7 +151,7 @@ async def open_house(
         )
         boxes = sandboxes(settings, database=database, vault=vault, clock=now)
         outside.push_async_callback(boxes.sessions.close)
-        permits = Permits(clock=now)
+        permits, rulebook = Permits(clock=now), Rulebook(database=database, vault=vault)
         proving = proofs(database=database, vault=vault, clock=now, scope=DEPLOYMENT)
         parts = Parts(
             settings=settings,
@@ -158,11 +164,12 @@ async def open_house(
             embedding=meaning,
             sandboxes=boxes,
             policy=lambda: gate.policy,
+            rulebook=rulebook,
         )
         rooms = [*handlers(parts), *more]
         actions = [action for handler in rooms for action in handler.methods()]
         policy = Policy(f"{shipped()}\n{more_policy}", actions=actions)
-        gate = Gate(policy=policy, permits=permits, handlers=rooms, clock=now)
+        gate = Gate(policy=policy, permits=permits, handlers=rooms, clock=now, rulebook=rulebook)
         announcer = Announcer(database)
         journals = Journals(database=database, vault=vault, clock=now, announce=announcer)
         commands = Commands(gate=gate, journals=journals, retention=settings.trace_retention)

@@ -12,7 +12,11 @@ from joule.replay.report import ReplayReport
 
 @dataclass(frozen=True, kw_only=True)
 class ReplayTask(Action[ReplayReport]):
-    """Run a recorded task again over its record and compare. Reads its content; shows none of it."""
+    """Run a recorded task again over its record and compare. Reads its content.
+
+    `lenient` lists every difference in place of the first. With `values` the report also says what stood where it
+    differs, as far as whoever asks may read this task; without, it shows none of it.
+    """
 
     name: ClassVar[str] = "replay.replay_task"
     effect: ClassVar[Effect] = Effect.READ
@@ -20,6 +24,8 @@ class ReplayTask(Action[ReplayReport]):
     idempotent: ClassVar[bool] = True
 
     task: TaskId
+    lenient: bool = False
+    values: bool = False
 
     def relevant(self) -> Mapping[str, str]:
         return {"task": str(self.task)}

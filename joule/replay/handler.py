@@ -15,6 +15,7 @@ from joule.kernel.settings import TaskSettings
 from joule.replay.access import MayRead
 from joule.replay.actions import ReplayTask
 from joule.replay.report import ReplayReport
+from joule.vault.errors import NoKey, Shredded
 from joule.vault.vault import Vault
 from traces import reader, sealing
 
@@ -50,7 +51,10 @@ class ReplayHandler:
             state = await reader.chain_of(session, org, action.task)
             if state is None:
                 raise NotFound("task")
-            keyring = await sealing.ring_of(session, self._vault, org, action.task, state.subject)
+            try:
+                keyring = await sealing.ring_of(session, self._vault, org, action.task, state.subject)
+            except (NoKey, Shredded):
+                keyring = None
             events = await reader.events(session, keyring, org, action.task)
             reads = await self._may_read(session, action.principal, action.task) if action.values else frozenset()
         rules = await self._rulebook.of(org, self._policy())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from joule.database.engine import Database
+from joule.governance.policy import Policy
 from joule.identity.addresses import Addresses
 from joule.identity.lifetimes import Lifetimes
 from joule.identity.queries import Visitors
@@ -48,6 +49,8 @@ class House(Protocol):
     def vault(self) -> Vault: ...
     @property
     def commands(self) -> Performs: ...
+    @property
+    def policy(self) -> Policy: ...
     @property
     def reasons(self) -> Mapping[str, str]: ...
     @property
