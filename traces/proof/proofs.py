@@ -7,6 +7,7 @@ from joule.database.engine import Database
 from joule.kernel.clock import Clock
 from joule.kernel.ids import OrgId
 from joule.vault.vault import Vault
+from traces.proof.bundle import Bundles
 from traces.proof.sealing import Sealing
 from traces.proof.signing import Signing
 from traces.proof.verifying import Checked, verify_organisation
@@ -17,12 +18,14 @@ class Proofs:
     """One process's hold on the proof."""
 
     database: Database
+    clock: Clock
     signing: Signing
     sealing: Sealing
+    bundles: Bundles
 
     async def verify(self, org: OrgId) -> AsyncIterator[Checked]:
         """See `verify_organisation`: says how far it has come, ends with one that is `done`."""
-        async for checked in verify_organisation(self.database, org, keys=await self.signing.keys()):
+        async for checked in verify_organisation(self.database, self.clock, org, keys=await self.signing.keys()):
             yield checked
 
     async def state(self, org: OrgId, kind: str, body: dict[str, object]) -> str:
@@ -33,4 +36,6 @@ class Proofs:
 def proofs(*, database: Database, vault: Vault, clock: Clock, scope: OrgId) -> Proofs:
     """`scope` is the deployment's own organisation, under which the signing key is kept."""
     signing = Signing(database=database, vault=vault, clock=clock, scope=scope)
-    return Proofs(database=database, signing=signing, sealing=Sealing(database=database, clock=clock, signing=signing))
+    sealing = Sealing(database=database, clock=clock, signing=signing)
+    bundles = Bundles(database=database, vault=vault, clock=clock, signing=signing, sealing=sealing)
+    return Proofs(database=database, clock=clock, signing=signing, sealing=sealing, bundles=bundles)

@@ -5,18 +5,18 @@ back, though the clock be set back: a day that a later one names as its past get
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from joule.database.engine import Database, WriteSession
 from joule.kernel.clock import Clock
-from joule.kernel.ids import OrgId
+from joule.kernel.ids import OrgId, TaskId
 from traces.proof import notes
 from traces.proof.merkle import Edge, leaf_hash
 from traces.proof.notes import Position
@@ -36,6 +36,7 @@ _MOVED = (
 )
 _AMONG = "AND c.task_id IN (SELECT e.task_id FROM trace_event e WHERE e.org_id = :org AND e.at >= :since)"
 _MOVED_SINCE, _MOVED_EVER = text(_MOVED.format(among=_AMONG)), text(_MOVED.format(among=""))
+_MOVED_ONE = text(_MOVED.format(among="AND c.task_id = :task"))
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('joule.traces.sealing:' || :org, 0))")
 _LAST = text(
@@ -43,6 +44,10 @@ _LAST = text(
     " ORDER BY day DESC, size DESC LIMIT 1"
 )
 _NUMBER = text("SELECT coalesce(max(number), 0) FROM trace_head WHERE org_id = :org")
+_BEFORE = text(
+    "SELECT day, size, root FROM trace_head WHERE org_id = :org AND retention = :retention AND day < :day"
+    " ORDER BY day DESC, size DESC LIMIT 1"
+)
 _ADD_SEALS = text(
     "INSERT INTO trace_seal (org_id, retention, day, position, task_id, rows, head, at)"
     " SELECT :org, :retention, :day, :first + n - 1, task, rows, head, :at"
@@ -79,33 +84,35 @@ class Sealing:
     def __init__(self, *, database: Database, clock: Clock, signing: Signing) -> None:
         self._database, self._clock, self._signing = database, clock, signing
 
-    async def seal(self, org: OrgId, *, since: datetime | None = None) -> int:
+    async def seal(self, org: OrgId, *, since: datetime | None = None, task: TaskId | None = None) -> int:
         """Seal what has moved; how many chains had.
 
-        `since`: only chains with a row of that time or later are looked at, which is quick; without it all are.
-        May be called by several at once: each chain is sealed once.
+        `since`: only chains with a row of that time or later are looked at, which is quick; `task`: only that one;
+        without either all are. May be called by several at once: each chain is sealed once.
         """
+        query, given = _MOVED_EVER, dict[str, Any](org=org)
+        if since is not None:
+            query, given = _MOVED_SINCE, {**given, "since": since}
+        elif task is not None:
+            query, given = _MOVED_ONE, {**given, "task": task}
         sealed = 0
         signer: Signer | None = None
         while True:
             async with self._database.read(org) as session:  # most of the time there is nothing, and no key is needed
-                if not await self._moved(session, org, since, 1):
+                if not await self._moved(session, query, given, 1):
                     return sealed
             signer = signer or await self._signing.signer()
             async with self._database.write(org) as session:
                 await session.execute(_LOCK, {"org": str(org)})
-                moved = await self._moved(session, org, since, AT_ONCE)
+                moved = await self._moved(session, query, given, AT_ONCE)
                 for retention, chains in moved.items():
                     await self._grow(session, org, retention, chains, signer)
             sealed += sum(map(len, moved.values()))
 
     async def _moved(
-        self, session: AsyncSession, org: OrgId, since: datetime | None, many: int
+        self, session: AsyncSession, query: TextClause, given: Mapping[str, Any], many: int
     ) -> dict[str, list[_Moved]]:
-        asked: dict[str, Any] = {"org": org, "many": many}
-        if since is not None:
-            asked["since"] = since
-        found = await session.execute(_MOVED_EVER if since is None else _MOVED_SINCE, asked)
+        found = await session.execute(query, {**given, "many": many})
         moved: dict[str, list[_Moved]] = defaultdict(list)
         for row in found.all():
             moved[row.retention].append(_Moved(task=row.task_id, rows=row.next_seq, head=bytes(row.head)))
@@ -179,9 +186,3 @@ class Sealing:
             return None
         origin = notes.origin_of(installation, org, retention, row.day)
         return Position(origin=origin, size=row.size, root=bytes(row.root))
-
-
-_BEFORE = text(
-    "SELECT day, size, root FROM trace_head WHERE org_id = :org AND retention = :retention AND day < :day"
-    " ORDER BY day DESC, size DESC LIMIT 1"
-)

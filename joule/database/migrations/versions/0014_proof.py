@@ -74,26 +74,28 @@ CREATE TRIGGER append_only BEFORE UPDATE ON trace_seal FOR EACH ROW EXECUTE FUNC
 CREATE TRIGGER append_only BEFORE UPDATE ON trace_head FOR EACH ROW EXECUTE FUNCTION trace_is_append_only();
 """
 
-# Seals go with the rows they speak for, through this one door; of a tree that is past its time its last head stays.
+# Seals go after the chains they speak for, through this one door; of a tree that is past its time its last head stays.
 _FORGET = """
 CREATE FUNCTION trace_forget_seals(_retention text, _before date, _many integer)
 RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     _gone integer;
     _days integer := CASE _retention WHEN '1d' THEN 1 WHEN '7d' THEN 7 WHEN '30d' THEN 30 WHEN '90d' THEN 90
-                                     WHEN '1y' THEN 365 WHEN '7y' THEN 2555 END;
+                                     WHEN '1y' THEN 366 WHEN '7y' THEN 2557 END;
 BEGIN
     IF _days IS NULL OR _before > (now() AT TIME ZONE 'UTC')::date - _days THEN
         RAISE EXCEPTION 'these seals are not past their time' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     DELETE FROM trace_seal WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM trace_seal WHERE retention = _retention AND day < _before LIMIT _many));
+        SELECT s.ctid FROM trace_seal s WHERE s.retention = _retention AND s.day < _before
+           AND NOT EXISTS (SELECT FROM trace_chain c WHERE c.org_id = s.org_id AND c.task_id = s.task_id)
+         LIMIT _many));
     GET DIAGNOSTICS _gone = ROW_COUNT;
-    IF _gone < _many THEN
-        DELETE FROM trace_head h WHERE retention = _retention AND day < _before AND EXISTS (
-            SELECT FROM trace_head later WHERE later.org_id = h.org_id AND later.retention = h.retention
-               AND later.day = h.day AND later.size > h.size);
-    END IF;
+    DELETE FROM trace_head h WHERE retention = _retention AND day < _before
+       AND NOT EXISTS (SELECT FROM trace_seal s
+            WHERE s.org_id = h.org_id AND s.retention = h.retention AND s.day = h.day)
+       AND EXISTS (SELECT FROM trace_head later WHERE later.org_id = h.org_id AND later.retention = h.retention
+            AND later.day = h.day AND later.size > h.size);
     RETURN _gone;
 END $$;
 REVOKE ALL ON FUNCTION trace_forget_seals(text, date, integer) FROM PUBLIC;
