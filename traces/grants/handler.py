@@ -19,7 +19,7 @@ from joule.kernel.permit import Admission, Permit
 from joule.kernel.principal import Role
 from joule.vault.errors import NoKey, Shredded
 from joule.vault.vault import Vault
-from traces import reader
+from traces import reader, sealing
 from traces.grants import _store
 from traces.grants._store import ASKED, BREAK_GLASS, REQUEST
 from traces.grants.actions import (
@@ -180,7 +180,7 @@ class GrantsHandler:
         if state is None:
             raise NotFound("task")
         try:
-            keyring = await self._vault.keyring(session, org, state.subject)
+            keyring = await sealing.ring_of(session, self._vault, org, action.task, state.subject)
         except (NoKey, Shredded) as gone:
             raise BadRequestForAccess(
                 "the content of this task has been erased", advice="There is nothing left to read; its steps stay."

@@ -10,11 +10,12 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlmodel import col
 
 from joule.database.engine import ReadSession
+from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, PersonId, TaskId
 from joule.kernel.principal import Role
 from joule.vault.errors import NoKey, Shredded
 from joule.vault.vault import Vault
-from traces import reader
+from traces import sealing
 from traces.grants import _store
 from traces.grants._store import ASKED, BREAK_GLASS, GRANTED, REQUEST
 from traces.grants.parts import EVERYTHING, Part
@@ -151,6 +152,13 @@ async def reads(session: ReadSession, org: OrgId, *, task: TaskId | None = None,
     ]
 
 
+async def break_glasses(session: ReadSession, org: OrgId) -> list[UUID]:
+    """The ids of every break-glass there was."""
+    return list(
+        await session.scalars(select(col(_Row.id)).where(col(_Row.org_id) == org, col(_Row.kind) == BREAK_GLASS))
+    )
+
+
 async def readable(
     session: ReadSession, org: OrgId, task: TaskId, *, person: PersonId, role: Role, now: datetime
 ) -> frozenset[Part]:
@@ -174,12 +182,9 @@ async def readable(
 
 
 async def _reason(session: ReadSession, vault: Vault, org: OrgId, row: ContentAccessRow) -> str | None:
-    state = await reader.chain_of(session, org, TaskId(row.task_id))
-    if state is None:
-        return None
     try:
-        keyring = await vault.keyring(session, org, state.subject)
-    except (NoKey, Shredded):
+        keyring = await sealing.ring(session, vault, org, TaskId(row.task_id))
+    except (NoKey, NotFound, Shredded):
         return None
     return keyring.open_text(row.reason, row=row.id, field=REASON)
 

@@ -12,7 +12,7 @@ from joule.database.engine import ReadSession
 from joule.kernel.ids import OrgId, PersonId, TaskId
 from joule.vault.errors import NoKey, Shredded
 from joule.vault.vault import Vault
-from traces import reader
+from traces import reader, sealing
 from traces.grants.errors import NoAccess
 from traces.grants.parts import Part, shown
 from traces.grants.tables import ContentAccessRow, ContentReadRow
@@ -50,7 +50,7 @@ async def content(
     state = await reader.chain_of(session, org, task)
     if state is not None:
         try:
-            keyring = await vault.keyring(session, org, state.subject)
+            keyring = await sealing.ring_of(session, vault, org, task, state.subject)
         except (NoKey, Shredded):
             is_erased = True
     events = await reader.events(session, keyring, org, task)
