@@ -14,7 +14,7 @@ import hmac
 import json
 import sys
 import zipfile
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -168,7 +168,7 @@ class _Check:
             for key in filter(None, (public, previous)):
                 verified(note, self.name, [key], where=KEYS)
             self.keys.append(public)
-            self.report.keys.append(f"{self.name}+{key_id(self.name, public).hex()}+{words[2]}")
+            self.report.keys.append(f"{self.name}+{key_id(self.name, public).hex()}+{public_words(public)}")
             previous = public
         if pinned is not None:
             if pinned.strip() not in self.report.keys:
@@ -321,6 +321,11 @@ class _Check:
 
 def _lines(content: bytes) -> list[bytes]:
     return [line for line in content.split(b"\n") if line]
+
+
+def public_words(public: bytes) -> str:
+    """A key as it stands in a public key line: what kind it is, then the key."""
+    return b64encode(b"\x01" + public).decode()
 
 
 def key_id(name: str, public: bytes) -> bytes:

@@ -70,9 +70,9 @@ def test_every_earlier_tree_is_shown_to_begin_every_later_one_and_no_other_does(
 
 
 def test_what_is_not_in_a_tree_cannot_be_shown_to_be() -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="not in a tree"):
         Tree(LEAVES).inclusion(5, 5)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="not smaller"):
         Tree(LEAVES).consistency(7, 6)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="the edge"):
         Edge(3, b"")
