@@ -10,6 +10,7 @@ from integrations.revoking import Revoking
 from joule.assembly.accounts import Accounts
 from joule.assembly.embedding import Embedding
 from joule.assembly.memories import FOLLOWERS, known_project, names_of
+from joule.assembly.reading import OnRecord
 from joule.assembly.sandboxes import Sandboxes
 from joule.database.engine import Database
 from joule.governance.policy import Policy
@@ -26,7 +27,6 @@ from joule.kernel.settings import Settings
 from joule.llm.handler import LanguageModelHandler
 from joule.llm.prices import Prices
 from joule.llm.providers.base import ChatModel
-from joule.replay.access import own_people
 from joule.replay.handler import ReplayHandler
 from joule.tasks.dispatch import Queue
 from joule.tasks.handler import TasksHandler
@@ -40,6 +40,8 @@ from memory.knowledge.handler import KnowledgeHandler
 from memory.knowledge.reading.parse import Reader
 from sandbox.handler import SandboxHandler
 from traces.grants.handler import GrantsHandler
+from traces.proof.handler import ProofHandler
+from traces.proof.proofs import Proofs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,7 @@ class Parts:
     accounts: Accounts
     embedding: Embedding
     sandboxes: Sandboxes
+    proofs: Proofs
     policy: Callable[[], Policy]  # those Joule comes with; asked at each use
     rulebook: Rulebook  # those that organisations have of their own
 
@@ -137,7 +140,7 @@ def handlers(parts: Parts) -> list[Handler]:
             policy=parts.policy,
             rulebook=parts.rulebook,
             settings=settings.task,
-            may_read=own_people,
+            may_read=OnRecord(clock=clock),
         ),
         RulesHandler(admission=parts.permits, vault=vault, clock=clock, policy=parts.policy),
         IntegrationsHandler(
@@ -181,4 +184,10 @@ def handlers(parts: Parts) -> list[Handler]:
             known_project=parts.sandboxes.known_project,
         ),
         GrantsHandler(admission=parts.permits, vault=vault, clock=clock),
+        ProofHandler(
+            admission=parts.permits,
+            bundles=parts.proofs.bundles,
+            signing=parts.proofs.signing,
+            delivery=parts.proofs.delivery,
+        ),
     ]

@@ -39,6 +39,15 @@ _FIELDS: Mapping[tuple[str, str], Part] = {
     ("action.failed", "error"): Part.RESULTS,
     ("action.result", "result"): Part.RESULTS,
 }
+_NEEDED = {
+    "request": {Part.REQUEST},
+    "args": {Part.ARGUMENTS},
+    "why": {Part.ARGUMENTS},
+    "error": {Part.RESULTS},
+    "result": {Part.RESULTS, Part.ANSWER},  # of a tool, or of the model
+    "answer": {Part.ANSWER},
+    "text": {Part.ANSWER},
+}
 
 
 def part_of(kind: str, call: str | None, name: str) -> Part | None:
@@ -46,6 +55,11 @@ def part_of(kind: str, call: str | None, name: str) -> Part | None:
     if (kind, name) == ("action.result", "result") and call is not None and call.startswith("model/"):
         return Part.ANSWER
     return _FIELDS.get((kind, name))
+
+
+def field_names(parts: Collection[Part]) -> frozenset[str]:
+    """The names of recorded fields that belong to `parts` wherever they stand."""
+    return frozenset(name for name, needed in _NEEDED.items() if needed <= set(parts))
 
 
 def shown(event: TaskEvent, parts: Collection[Part]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from traces.grants.parts import EVERYTHING, Part
 from traces.grants.tables import REASON, ContentAccessRow, ContentReadRow
 
 _Row = ContentAccessRow
+OPENS_FOR = timedelta(seconds=60)  # how long after its record a read may be shown
 
 
 class State(StrEnum):
@@ -179,6 +180,36 @@ async def readable(
     )
     widest = max(live, key=lambda each: len(each.parts), default=None)
     return frozenset() if widest is None else frozenset(_parts(widest.parts))
+
+
+async def on_record(
+    session: ReadSession, org: OrgId, task: TaskId, *, person: PersonId, now: datetime
+) -> frozenset[Part]:
+    """What of a task this person has on record that they read, within the last minute: what may be shown to them now."""
+    read = ContentReadRow
+    found = await session.scalar(
+        select(read)
+        .where(
+            col(read.org_id) == org,
+            col(read.task_id) == task,
+            col(read.reader_id) == person,
+            col(read.at) > now - OPENS_FOR,
+            col(read.at) <= now,
+        )
+        .order_by(col(read.id).desc())
+        .limit(1)
+    )
+    if found is None or not await is_open(session, org, found, now=now):
+        return frozenset()
+    return frozenset(_parts(found.parts))
+
+
+async def is_open(session: ReadSession, org: OrgId, read: ContentReadRow, *, now: datetime) -> bool:
+    """Whether the grant a read was made under, if it was made under one, is still live."""
+    if read.access_id is None:
+        return True
+    grant = await session.get(_Row, (org, read.access_id))
+    return grant is not None and _state(grant, now) is State.LIVE
 
 
 async def _reason(session: ReadSession, vault: Vault, org: OrgId, row: ContentAccessRow) -> str | None:

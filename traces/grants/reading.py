@@ -5,7 +5,7 @@ could not be written down does not happen.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from joule.database.engine import ReadSession
@@ -15,10 +15,9 @@ from joule.vault.vault import Vault
 from traces import reader, sealing
 from traces.grants.errors import NoAccess
 from traces.grants.parts import Part, shown
-from traces.grants.tables import ContentAccessRow, ContentReadRow
+from traces.grants.queries import OPENS_FOR, is_open
+from traces.grants.tables import ContentReadRow
 from traces.reader import TaskEvent
-
-OPENS_FOR = timedelta(seconds=60)  # from the record of the read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +40,8 @@ async def content(
     row = await session.get(ContentReadRow, (org, read))
     if row is None or row.reader_id != person or not row.at <= now < row.at + OPENS_FOR:
         raise NoAccess("traces.read_content", reason="this read is not on record")
-    if row.access_id is not None:
-        grant = await session.get(ContentAccessRow, (org, row.access_id))
-        if grant is None or grant.state != "granted" or grant.expires_at is None or grant.expires_at <= now:
-            raise NoAccess("traces.read_content", reason="the grant is over")
+    if not await is_open(session, org, row, now=now):
+        raise NoAccess("traces.read_content", reason="the grant is over")
     task, parts = TaskId(row.task_id), frozenset(Part(each) for each in row.parts)
     keyring, is_erased = None, False
     state = await reader.chain_of(session, org, task)
