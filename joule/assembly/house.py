@@ -10,11 +10,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from integrations.broker.guard import Network
 from joule.assembly import upkeep as upkeeps
 from joule.assembly.accounts import accounts
 from joule.assembly.embedding import embedding
 from joule.assembly.handlers import Parts, handlers
 from joule.assembly.memories import FOLLOWERS, erased
+from joule.assembly.proving import loopback_of, proving
 from joule.assembly.sandboxes import Sandboxes, sandboxes
 from joule.database.age import check_schema
 from joule.database.engine import Database
@@ -24,7 +26,6 @@ from joule.governance.gate import Gate
 from joule.governance.policy import Policy, shipped
 from joule.governance.rules.rulebook import Rulebook
 from joule.identity import queries as people
-from joule.identity.deployment import DEPLOYMENT
 from joule.kernel.clock import Clock, SystemClock
 from joule.kernel.errors import Misconfigured
 from joule.kernel.handler import Handler
@@ -38,7 +39,7 @@ from joule.vault.configured import wrapper_of
 from joule.vault.vault import Vault
 from traces.announcing import Announcer
 from traces.opening import Journals
-from traces.proof.proofs import Proofs, proofs
+from traces.proof.proofs import Proofs
 
 if TYPE_CHECKING:
     from joule.agent.tools import Tool
@@ -104,6 +105,8 @@ class House:
                 group.create_task(upkeeps.account_upkeep_of(self).keep_running()),
                 group.create_task(upkeeps.document_upkeep_of(self).keep_running()),
                 group.create_task(upkeeps.sandbox_upkeep_of(self).keep_running()),
+                group.create_task(upkeeps.proof_upkeep_of(self).keep_running()),
+                group.create_task(upkeeps.report_upkeep_of(self).keep_running()),
             )
             await stop.wait()
             worker.stop()
@@ -152,7 +155,9 @@ async def open_house(
         boxes = sandboxes(settings, database=database, vault=vault, clock=now)
         outside.push_async_callback(boxes.sessions.close)
         permits, rulebook = Permits(clock=now), Rulebook(database=database, vault=vault)
-        proving = proofs(database=database, vault=vault, clock=now, scope=DEPLOYMENT)
+        webhooks = Network(loopback=loopback_of(settings.proof))
+        outside.push_async_callback(webhooks.close)
+        proof = proving(settings.proof, database=database, vault=vault, clock=now, network=webhooks)
         parts = Parts(
             settings=settings,
             database=database,
@@ -163,6 +168,7 @@ async def open_house(
             accounts=connected,
             embedding=meaning,
             sandboxes=boxes,
+            proofs=proof,
             policy=lambda: gate.policy,
             rulebook=rulebook,
         )
@@ -186,7 +192,7 @@ async def open_house(
                 commands=commands,
                 embedding_model=None if meaning.embedder is None else meaning.embedder.model,
                 sandboxes=boxes,
-                proofs=proving,
+                proofs=proof,
             )
     finally:
         await outside.aclose()

@@ -14,11 +14,16 @@ from joule.identity import queries as people
 from joule.identity.deployment import DEPLOYMENT
 from joule.kernel.errors import Unavailable
 from joule.kernel.ids import OrgId
+from joule.kernel.principal import Principal, Role, Via
 from joule.privacy.upkeep import Upkeep
+from joule.replay.upkeep import Upkeep as ReportUpkeep
 from joule.tasks.dispatch import Queue, forget_jobs
 from joule.tasks.lapsed import resume_lapsed
 from memory.knowledge.upkeep import Upkeep as DocumentUpkeep
 from sandbox.upkeep import Upkeep as SandboxUpkeep
+from traces.proof.actions import DeliverHeads
+from traces.proof.results import Delivered
+from traces.proof.upkeep import Upkeep as ProofUpkeep
 
 if TYPE_CHECKING:
     from joule.assembly import House
@@ -82,6 +87,38 @@ def document_upkeep_of(house: "House") -> DocumentUpkeep:
 def sandbox_upkeep_of(house: "House") -> SandboxUpkeep:
     """What ends sandboxes and artifacts whose time is over in this house."""
     return house.sandboxes.upkeep(house.commands.perform, _organisations(house))
+
+
+def report_upkeep_of(house: "House") -> ReportUpkeep:
+    """What deletes the reports of what-ifs whose time is over in this house."""
+    return ReportUpkeep(
+        database=house.database,
+        clock=house.clock,
+        perform=house.commands.perform,
+        organisations=_organisations(house),
+    )
+
+
+def proof_upkeep_of(house: "House") -> ProofUpkeep:
+    """What seals the journal and sends signed heads in this house; the deployment's own journal is sealed too."""
+    organisations = _organisations(house)
+
+    async def everywhere() -> Sequence[OrgId]:
+        return [DEPLOYMENT, *await organisations()]
+
+    async def deliver(org: OrgId, sink: str) -> Delivered:
+        system = Principal(org=org, person=None, role=Role.SYSTEM, via=Via.SYSTEM)
+        return await house.commands.perform(DeliverHeads(principal=system, sink=sink))
+
+    return ProofUpkeep(
+        database=house.database,
+        clock=house.clock,
+        sealing=house.proofs.sealing,
+        delivery=house.proofs.delivery,
+        deliver=deliver,
+        organisations=everywhere,
+        every=timedelta(seconds=house.settings.proof.seal_seconds),
+    )
 
 
 def _organisations(house: "House") -> Callable[[], Awaitable[Sequence[OrgId]]]:

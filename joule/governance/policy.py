@@ -34,7 +34,10 @@ LOCKED = Deny(
     advice="An owner can roll them back on the Policy page, or with `joule policy rollback`.",
 )
 # What an organisation's own policies never judge, so that no draft can shut its authors, or the law, out.
-UNTOUCHED = ("governance.", "privacy.", "identity.sign_", "identity.end_", "identity.issue_sign_in_link", "replay.")
+UNTOUCHED = (
+    *("governance.", "privacy.", "replay.", "identity.sign_", "identity.end_", "identity.issue_sign_in_link"),
+    *("traces.revoke_access", "traces.decline_access", "integrations.revoke_connection"),
+)
 _OWN_HANDS = frozenset({"person", "agent"})  # Joule's own upkeep is not theirs to forbid
 
 

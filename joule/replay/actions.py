@@ -19,8 +19,9 @@ LONGEST_SPAN = 2557  # days
 class ReplayTask(Action[ReplayReport]):
     """Run a recorded task again over its record and compare. Reads its content.
 
-    `lenient` lists every difference in place of the first. With `values` the report also says what stood where it
-    differs, as far as whoever asks may read this task; without, it shows none of it.
+    `lenient` lists every difference in place of the first. With `values` the report also
+    says what stood where it differs, as far as it is on record that whoever asks reads this task
+    (`traces.grants.actions.ReadContent`); without, it shows none of it. Raises `NotFound`.
     """
 
     name: ClassVar[str] = "replay.replay_task"

@@ -6,6 +6,7 @@ from typing import Any
 
 from joule.kernel.action import Action, Effect
 from joule.replay.report import Difference, Divergence
+from traces.grants.masking import masked
 
 _MISSING = object()
 LONGEST = 4_000  # characters of a value that are shown
@@ -82,8 +83,9 @@ def _word(value: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as a person reads it, cut where it is long."""
+    """A value as a person reads it: secrets masked, cut where it is long."""
     if value is _MISSING or value is None:
         return "(nothing)"
+    value = masked(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"

@@ -80,6 +80,12 @@ async def what_ifs(session: ReadSession, org: OrgId, *, limit: int = 10) -> list
     return [_view(row) for row in (await session.execute(wanted.limit(limit))).scalars()]
 
 
+async def is_any_due(session: ReadSession, org: OrgId, *, now: datetime) -> bool:
+    """Whether a report is past its time."""
+    due = select(col(WhatIfRow.id)).where(col(WhatIfRow.org_id) == org, col(WhatIfRow.expires_at) <= now).limit(1)
+    return (await session.execute(due)).first() is not None
+
+
 def _view(row: WhatIfRow) -> WhatIfView:
     how_far = progress(row)
     lines = sorted(_lines(row), key=lambda each: (each.change is Change.UNCHANGED, -each.times, each.action))
