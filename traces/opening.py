@@ -1,6 +1,6 @@
 """Opens a task's journal: reads and checks what is recorded, takes the chain over from any earlier attempt."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,17 +14,14 @@ from joule.vault.vault import Vault
 from traces import chain as chains
 from traces import reader, sealing
 from traces._append import Chain
-from traces.ending import rules
+from traces.ending import partitions, rules
 from traces.journal import Announce, TaskJournal
 from traces.recording import Recording
 from traces.records import GENESIS, Record
 
-AHEAD = timedelta(days=14)
-
 _TAKE_OVER = text(
     "UPDATE trace_chain SET attempt = :attempt WHERE org_id = :org AND task_id = :task AND attempt < :attempt"
 )
-_ENSURE = text("SELECT trace_ensure_partitions(:retention, :start, :until)")
 
 
 class Journals:
@@ -78,9 +75,7 @@ class Journals:
 
     async def ensure_partitions(self, session: AsyncSession, retention: str) -> int:
         """Make the partitions of a retention class for the time ahead. How many were missing."""
-        now = self._clock.now()
-        made = await session.scalar(_ENSURE, {"retention": retention, "start": now, "until": now + AHEAD})
-        return int(made or 0)
+        return await partitions.ensure(session, retention, now=self._clock.now())
 
     def _journal(
         self,

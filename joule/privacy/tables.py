@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, LargeBinary, Text
+from sqlalchemy import CheckConstraint, Text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlmodel import Field, SQLModel
 
@@ -15,12 +15,11 @@ from joule.database.keeping import Ends, Keeping, Owner
 
 
 class ReceiptRow(SQLModel, table=True):
-    """One receipt: the very text that was signed, the signature, and the key that checks it."""
+    """One receipt, as a note signed with the key of this installation (docs/proof.md)."""
 
     __tablename__ = "erasure_receipt"
     __table_args__: ClassVar[Any] = (
         CheckConstraint("kind IN ('retention', 'task', 'person', 'organisation')", name="erasure_receipt_kind"),
-        CheckConstraint("(signature IS NULL) = (public IS NULL)", name="erasure_receipt_signed"),
         {"info": {"keeping": Keeping(holds="system.operations", owner=Owner.NOBODY, ends=Ends.NEVER, eraser="")}},
     )
 
@@ -28,9 +27,7 @@ class ReceiptRow(SQLModel, table=True):
     id: UUID = Field(primary_key=True)
     kind: str = Field(sa_type=Text)
     subject_id: UUID | None = Field(default=None, nullable=True)
-    document: str = Field(sa_type=Text)
-    signature: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
-    public: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    note: str = Field(sa_type=Text)
     at: datetime = Field(sa_type=TIMESTAMP(timezone=True))
     by: UUID | None = Field(default=None, nullable=True)
     decision_id: UUID

@@ -5,7 +5,7 @@ A ring cannot be printed, pickled, copied or turned into JSON.
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 from uuid import UUID
 
@@ -73,6 +73,10 @@ class Keyring:
         keys = {bound[name]: other.commitment(_UNDER_KEY, name, key) for name, key in self._keys.items()}
         active, first = bound[self._active.bytes], bound[self._first.bytes]
         return Keyring(org=self.org, subject=self.subject, keys=keys, active=active, first=first)
+
+    def in_order(self) -> Sequence[tuple[UUID, bytes]]:
+        """The keys as they were made, for the vault alone, which wraps them."""
+        return [(UUID(bytes=name), key) for name, key in self._keys.items()]
 
     @property
     def active(self) -> UUID:

@@ -93,10 +93,23 @@ async def may_end(
     whole: bool = False,
 ) -> None:
     """Raise `OnHold` when any of these is; else no hold is placed on them before the transaction ends."""
-    await session.execute(_SHARE, {"org": str(org)})
+    await share(session, org)
     hold = on(await standing(session, org), persons=persons, tasks=tasks, whole=whole)
     if hold is not None:
         raise OnHold(hold)
+
+
+async def may_delete(session: WriteSession, org: OrgId, by: PersonId | None) -> None:
+    """Raise `OnHold` when nobody may delete anything in the organisation, or this person may not.
+
+    For whatever people delete by hand, wherever it is kept: who deletes part of a conversation or a person asks `may_end`.
+    """
+    await may_end(session, org, persons=() if by is None else (by,))
+
+
+async def share(session: WriteSession, org: OrgId) -> None:
+    """Have whoever places a hold wait until this transaction ends, having waited for them."""
+    await session.execute(_SHARE, {"org": str(org)})
 
 
 async def place(

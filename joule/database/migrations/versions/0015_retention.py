@@ -57,15 +57,12 @@ CREATE TABLE erasure_receipt (
     id          uuid        NOT NULL,
     kind        text        NOT NULL,
     subject_id  uuid,
-    document    text        NOT NULL,
-    signature   bytea,
-    public      bytea,
+    note        text        NOT NULL,
     at          timestamptz NOT NULL,
     by          uuid,
     decision_id uuid        NOT NULL,
     PRIMARY KEY (org_id, id),
-    CONSTRAINT erasure_receipt_kind CHECK (kind IN ('retention', 'task', 'person', 'organisation')),
-    CONSTRAINT erasure_receipt_signed CHECK ((signature IS NULL) = (public IS NULL))
+    CONSTRAINT erasure_receipt_kind CHECK (kind IN ('retention', 'task', 'person', 'organisation'))
 );
 
 CREATE INDEX trace_chain_by_start ON trace_chain USING brin (started_at);
@@ -302,6 +299,8 @@ _DOORS = (
     "organisation_erase(uuid)",
 )
 _INNER = ("trace_is_held(uuid, uuid, text)", "trace_horizon(text)", "trace_unit(text)")
+# What an erasure deletes can be read from the server's pages until they are vacuumed, so the application may do that.
+_VACUUMED = ("person", "thread", "task", "memory_item", "memory_entry", "project_file", "file_version", "artifact")
 _ORDER = ("trace_retention", "legal_hold", "trace_erasure", "erasure_receipt")
 
 
@@ -314,12 +313,16 @@ def upgrade() -> None:
     op.execute(HELD)
     op.execute(FORGET)
     op.execute(ERASE)
-    for door in _DOORS:
+    for table in _VACUUMED:
+        op.execute(f"GRANT MAINTAIN ON {table} TO joule_app")
+    for door in (*_DOORS, *_INNER):
         op.execute(f"REVOKE ALL ON FUNCTION {door} FROM PUBLIC")
         op.execute(f"GRANT EXECUTE ON FUNCTION {door} TO joule_app")
 
 
 def downgrade() -> None:
+    for table in _VACUUMED:
+        op.execute(f"REVOKE MAINTAIN ON {table} FROM joule_app")
     for function in (*_DOORS, *_INNER):
         op.execute(f"DROP FUNCTION {function}")
     op.execute("DROP TABLE trace_event_hold, trace_content_hold")
