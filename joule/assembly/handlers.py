@@ -10,6 +10,7 @@ from integrations.revoking import Revoking
 from joule.assembly.accounts import Accounts
 from joule.assembly.embedding import Embedding
 from joule.assembly.memories import FOLLOWERS, known_project, names_of
+from joule.assembly.privacy import rooms
 from joule.assembly.reading import OnRecord
 from joule.assembly.sandboxes import Sandboxes
 from joule.database.engine import Database
@@ -27,6 +28,7 @@ from joule.kernel.settings import Settings
 from joule.llm.handler import LanguageModelHandler
 from joule.llm.prices import Prices
 from joule.llm.providers.base import ChatModel
+from joule.privacy.handler import PrivacyHandler
 from joule.replay.handler import ReplayHandler
 from joule.tasks.dispatch import Queue
 from joule.tasks.handler import TasksHandler
@@ -66,6 +68,14 @@ def handlers(parts: Parts) -> list[Handler]:
     """The handlers of all rooms that come with Joule."""
     settings, database, vault, clock = parts.settings, parts.database, parts.vault, parts.clock
     connected, waiting = parts.accounts, WaitingTasks(vault=parts.vault, clock=parts.clock, dispatcher=Queue())
+    revoking = Revoking(
+        database=database,
+        vault=vault,
+        clock=clock,
+        endpoints=connected.endpoints,
+        synced=connected.synced,
+        waiting=waiting,
+    )
     return [
         MemoryHandler(
             admission=parts.permits,
@@ -166,15 +176,17 @@ def handlers(parts: Parts) -> list[Handler]:
             network=connected.network,
             refreshing=connected.refreshing,
             endpoints=connected.served,
-            revoking=Revoking(
-                database=database,
-                vault=vault,
-                clock=clock,
-                endpoints=connected.endpoints,
-                synced=connected.synced,
-                waiting=waiting,
-            ),
+            revoking=revoking,
             loopback=connected.loopback,
+        ),
+        PrivacyHandler(
+            admission=parts.permits,
+            database=database,
+            vault=vault,
+            clock=clock,
+            signing=parts.proofs.signing,
+            rooms=rooms(vault=vault, clock=clock, store=parts.sandboxes.store, revoking=revoking),
+            retention=settings.trace_retention,
         ),
         SandboxHandler(
             admission=parts.permits,

@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from joule.assembly.buckets import bucket_client
 from joule.database.engine import Database, WriteSession
 from joule.kernel.action import Action
 from joule.kernel.clock import Clock
-from joule.kernel.errors import Misconfigured, NotFound
+from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, PersonId, ProjectId
 from joule.kernel.label import Label
 from joule.kernel.permit import Permit
-from joule.kernel.sections import ArtifactSettings
 from joule.kernel.settings import Settings
 from joule.vault.vault import Vault
 from memory import queries, saving
@@ -35,7 +34,6 @@ from sandbox.upkeep import Organisations, Perform, Upkeep
 _MIB = 2**20
 _SWEPT_EVERY = timedelta(minutes=1)
 _ASKED_AGAIN_AFTER = timedelta(minutes=1)  # where no sandbox could be started
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class FilesOfProjects:
@@ -171,26 +169,8 @@ def store_of(settings: Settings) -> Store:
     chosen = settings.artifacts
     if chosen.bucket is None:
         return FolderStore(settings.artifact_folder)
-    return BucketStore(_client(chosen), bucket=chosen.bucket)
-
-
-def _client(chosen: ArtifactSettings) -> Any:
-    address = urlsplit(chosen.endpoint or "https://")
-    if address.scheme != "https" and address.hostname not in _LOOPBACK:
-        raise Misconfigured(
-            "the artifact bucket would be spoken with in clear",
-            advice="Set JOULE_ARTIFACTS_ENDPOINT to an https address.",
-        )
-    try:
-        import boto3  # type: ignore[import-untyped,unused-ignore]
-        from botocore.config import Config  # type: ignore[import-untyped,unused-ignore]
-    except ImportError:
-        raise Misconfigured(
-            "a bucket is configured for artifacts, but boto3 is not installed", advice="Install `joule-agent[aws]`."
-        ) from None
-
-    waits = Config(connect_timeout=5, read_timeout=30, retries={"max_attempts": 3, "mode": "standard"})
-    return boto3.client("s3", endpoint_url=chosen.endpoint, config=waits)
+    client = bucket_client(chosen.endpoint, of="artifacts", setting="JOULE_ARTIFACTS_ENDPOINT")
+    return BucketStore(client, bucket=chosen.bucket)
 
 
 def _same(name: str) -> str:

@@ -38,6 +38,7 @@ class PublicKey:
     """One public key of this installation, and what vouches for it."""
 
     ordinal: int
+    public: bytes
     line: str  # `name+id+key`, as an auditor keeps it
     statement: str  # the signed note
     made_at: datetime
@@ -101,6 +102,7 @@ class Signing:
         return tuple(
             PublicKey(
                 ordinal=each.ordinal,
+                public=each.public,
                 line=notes.public_line(name, each.public),
                 statement=each.statement,
                 made_at=each.made_at,
@@ -121,6 +123,7 @@ class Signing:
         name = notes.name_of(notes.installation_of(stored[0].public))
         return PublicKey(
             ordinal=newest.ordinal,
+            public=newest.public,
             line=notes.public_line(name, newest.public),
             statement=newest.statement,
             made_at=newest.made_at,

@@ -4,7 +4,6 @@ Opens no key and reads no content: ciphertexts are hashed by the database. What 
 """
 
 import hashlib
-from base64 import b64decode
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -113,7 +112,7 @@ class _Check:
     def __init__(self, org: OrgId, keys: Sequence[PublicKey], now: datetime) -> None:
         self.found = Checked()
         self._org, self._today = org, now.date()
-        self._keys = [b64decode(key.line.rsplit("+", 1)[1])[1:] for key in keys]
+        self._keys = [key.public for key in keys]
         self._installation = notes.installation_of(self._keys[0]) if self._keys else ""
 
     def _wrong(self, where: str, what: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from joule.bench._tampered import Subject, subject
 from joule.database.engine import Database
 from joule.identity.deployment import DEPLOYMENT
+from joule.kernel.clock import Clock
 from joule.kernel.ids import OrgId, new_id
 from joule.vault.local_key_file import LocalKeyFile
 from joule.vault.vault import Vault
@@ -18,6 +19,7 @@ from tests.support.clock import StoppedClock
 from tests.support.postgres import TestServer
 from traces.opening import Journals
 from traces.proof import queries
+from traces.proof.delivering import Carrier
 from traces.proof.proofs import Proofs, proofs
 
 
@@ -30,6 +32,17 @@ class Kept:
     key: str
 
 
+def proofs_over(database: Database, vault: Vault, clock: Clock, **carriers: Carrier) -> Proofs:
+    return proofs(
+        database=database,
+        vault=vault,
+        clock=clock,
+        scope=DEPLOYMENT,
+        carriers=lambda signing: carriers,
+        checked=lambda url: url,
+    )
+
+
 @pytest.fixture
 def journals(database: Database, vault: Vault, clock: StoppedClock) -> Journals:
     return Journals(database=database, vault=vault, clock=clock)
@@ -37,7 +50,7 @@ def journals(database: Database, vault: Vault, clock: StoppedClock) -> Journals:
 
 @pytest.fixture
 def proving(database: Database, vault: Vault, clock: StoppedClock) -> Proofs:
-    return proofs(database=database, vault=vault, clock=clock, scope=DEPLOYMENT)
+    return proofs_over(database, vault, clock)
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +64,7 @@ def kept(test_server: TestServer, tmp_path_factory: pytest.TempPathFactory) -> I
 async def _kept(url: str, folder: Path) -> Kept:
     database, clock = Database(url, pool_size=3), StoppedClock(datetime.now(UTC))
     vault = Vault(wrapper=LocalKeyFile.create(folder / "kek.json"), clock=clock, environment="test", cache_seconds=60)
-    proving = proofs(database=database, vault=vault, clock=clock, scope=DEPLOYMENT)
+    proving = proofs_over(database, vault, clock)
     org = OrgId(new_id())
     try:
         made = await subject(Journals(database=database, vault=vault, clock=clock), proving, org)
