@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,7 +11,7 @@ from sqlmodel import col
 from integrations.actions import RevokeConnection
 from integrations.revoking import Revoking
 from integrations.tables import ConnectionRow, OAuthGrantRow, PendingAuthorizationRow, RevocationRow
-from joule.database.engine import WriteSession
+from joule.database.engine import ReadSession, WriteSession
 from joule.kernel.ids import OrgId, PersonId
 from joule.kernel.permit import Permit
 from joule.kernel.principal import Principal
@@ -41,6 +42,26 @@ async def erase(
         )
     )
     return {"connections": len(theirs)}
+
+
+async def tell(session: ReadSession, org: OrgId, person: PersonId) -> dict[str, list[dict[str, Any]]]:
+    """The accounts they connected: where, since when and until when."""
+    rows = await session.scalars(
+        select(ConnectionRow)
+        .where(col(ConnectionRow.org_id) == org, col(ConnectionRow.connected_by) == person)
+        .order_by(col(ConnectionRow.id))
+    )
+    return {
+        "connections": [
+            {
+                "connection": str(each.id),
+                "provider": each.provider,
+                "connected_at": each.connected_at.isoformat(),
+                "disconnected_at": None if each.revoked_at is None else each.revoked_at.isoformat(),
+            }
+            for each in rows
+        ]
+    }
 
 
 async def untold(session: AsyncSession, org: OrgId) -> int:

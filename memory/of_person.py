@@ -10,13 +10,16 @@ from sqlalchemy import CursorResult, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from joule.database.engine import WriteSession
+from joule.database.engine import ReadSession, WriteSession
 from joule.kernel.ids import OrgId, PersonId
 from joule.kernel.permit import Permit
+from joule.vault.keys import Keyring
 from memory import gone
+from memory._files import name_of
 from memory.entries.tables import MemoryEntryRow
 from memory.following import follow
 from memory.items import _ends
+from memory.items._recalling import text_of
 from memory.knowledge import erasing
 from memory.knowledge.tables import DocumentRow
 from memory.tables import FileVersionRow, MemoryItemRow, ProjectFileRow
@@ -105,3 +108,45 @@ async def _versions(session: WriteSession, permit: Permit, org: OrgId, person: P
 async def _deleted(session: WriteSession, table: Any, org: OrgId, person: PersonId) -> int:
     found = await session.execute(delete(table).where(col(table.org_id) == org, col(table.author) == person))
     return cast(CursorResult[Any], found).rowcount
+
+
+async def tell(session: ReadSession, keyring: Keyring, org: OrgId, person: PersonId) -> dict[str, list[dict[str, Any]]]:
+    """What they had remembered and the files and documents they brought in, by name; the bytes are in the project."""
+    items = await session.scalars(
+        select(MemoryItemRow)
+        .where(col(MemoryItemRow.org_id) == org, col(MemoryItemRow.author) == person)
+        .order_by(col(MemoryItemRow.id))
+    )
+    files = await session.scalars(
+        select(ProjectFileRow)
+        .where(
+            col(ProjectFileRow.org_id) == org,
+            col(ProjectFileRow.id).in_(
+                select(col(FileVersionRow.file_id)).where(
+                    col(FileVersionRow.org_id) == org, col(FileVersionRow.author) == person
+                )
+            ),
+        )
+        .order_by(col(ProjectFileRow.id))
+    )
+    documents = await session.scalars(
+        select(DocumentRow)
+        .where(col(DocumentRow.org_id) == org, col(DocumentRow.author) == person)
+        .order_by(col(DocumentRow.id))
+    )
+    return {
+        "remembered": [
+            {"item": str(each.id), "at": each.created_at.isoformat(), "text": text_of(each, keyring)} for each in items
+        ],
+        "files": [
+            {"file": str(each.id), "project": str(each.project_id), "name": name_of(each, keyring)} for each in files
+        ],
+        "documents": [
+            {
+                "document": str(each.id),
+                "project": str(each.project_id),
+                "title": keyring.open_text(each.title, row=each.id, field="document.title", generation=each.generation),
+            }
+            for each in documents
+        ],
+    }

@@ -38,6 +38,7 @@ from joule.tasks.dispatch import Queue
 from joule.vault.configured import wrapper_of
 from joule.vault.vault import Vault
 from traces.announcing import Announcer
+from traces.ending import partitions
 from traces.opening import Journals
 from traces.proof.proofs import Proofs
 
@@ -102,6 +103,7 @@ class House:
             upkeep = (
                 group.create_task(upkeeps.keep_partitions_ahead(self)),
                 group.create_task(upkeeps.upkeep_of(self).keep_running()),
+                group.create_task(upkeeps.journal_sweep_of(self).keep_running()),
                 group.create_task(upkeeps.account_upkeep_of(self).keep_running()),
                 group.create_task(upkeeps.document_upkeep_of(self).keep_running()),
                 group.create_task(upkeeps.sandbox_upkeep_of(self).keep_running()),
@@ -180,7 +182,7 @@ async def open_house(
         journals = Journals(database=database, vault=vault, clock=now, announce=announcer)
         commands = Commands(gate=gate, journals=journals, retention=settings.trace_retention)
         async with database.unscoped() as session:  # the house may have stood empty for longer than was made ahead
-            await journals.ensure_partitions(session, settings.trace_retention)
+            await partitions.ensure_all(session, default=settings.trace_retention, now=now.now())
         async with announcer.running():
             yield House(
                 settings=settings,

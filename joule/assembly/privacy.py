@@ -1,10 +1,9 @@
 """Puts together what is erased, told and kept of people and organisations, room by room."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from integrations import of_person as accounts_of
 from integrations.revoking import Revoking
@@ -17,13 +16,12 @@ from joule.kernel.permit import Permit
 from joule.kernel.principal import Principal
 from joule.privacy.parts import Counts, Rooms
 from joule.tasks import of_person as conversations
-from joule.tasks._erasing import Erasing
 from joule.tasks.dispatch import Queue
+from joule.tasks.erasing import Erasing
 from joule.vault.vault import Vault
 from memory import of_person as memories
 from sandbox import of_person as artifacts
 from sandbox.artifacts.store import Store
-from traces.ending import holds
 
 _TASKS = text("SELECT id FROM task WHERE org_id = :org")
 
@@ -81,9 +79,3 @@ def rooms(*, vault: Vault, clock: Clock, store: Store, revoking: Revoking) -> Ro
         untold=accounts_of.untold,
         end_outside=outside,
     )
-
-
-async def is_held(session: AsyncSession, org: OrgId) -> bool:
-    """Whether nothing of the organisation may be erased for now."""
-    standing: Sequence[holds.Hold] = await holds.standing(session, org)
-    return any(each.scope is holds.Scope.ORGANISATION for each in standing)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from joule.assembly.buckets import bucket_client
+from joule.assembly.holding import is_held
 from joule.database.engine import Database, WriteSession
 from joule.kernel.action import Action
 from joule.kernel.clock import Clock
@@ -122,6 +123,8 @@ class Sandboxes:
     async def is_due(self, org: OrgId) -> bool:
         """Whether a sweep of the organisation would end anything."""
         async with self.database.read(org) as session:
+            if await is_held(session, org):
+                return False
             return await is_due(session, org, self.known_project, now=self.clock.now())
 
     def upkeep(self, perform: Perform, organisations: Organisations) -> Upkeep:

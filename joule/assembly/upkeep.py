@@ -4,6 +4,7 @@ Only the house and tests ask for these.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,12 +16,14 @@ from joule.identity.deployment import DEPLOYMENT
 from joule.kernel.errors import Unavailable
 from joule.kernel.ids import OrgId
 from joule.kernel.principal import Principal, Role, Via
+from joule.privacy.sweeping import JournalSweep
 from joule.privacy.upkeep import Upkeep
 from joule.replay.upkeep import Upkeep as ReportUpkeep
 from joule.tasks.dispatch import Queue, forget_jobs
 from joule.tasks.lapsed import resume_lapsed
 from memory.knowledge.upkeep import Upkeep as DocumentUpkeep
 from sandbox.upkeep import Upkeep as SandboxUpkeep
+from traces.ending import partitions
 from traces.proof.actions import DeliverHeads
 from traces.proof.results import Delivered
 from traces.proof.upkeep import Upkeep as ProofUpkeep
@@ -28,19 +31,29 @@ from traces.proof.upkeep import Upkeep as ProofUpkeep
 if TYPE_CHECKING:
     from joule.assembly import House
 
+log = logging.getLogger("joule.upkeep")
+
 PARTITIONS_CHECKED_EVERY = timedelta(hours=6)
 
 
 async def keep_partitions_ahead(house: "House") -> None:
     """Make the journal's partitions for the time ahead, now and every few hours, for as long as it is let.
 
-    Outlives a database that goes away: partitions are made for days ahead, so a little later is soon enough.
+    Says so in the log, days before a day comes that cannot be written to. Outlives a database that goes away: partitions are made for days ahead, so a little later is soon enough.
     """
     while True:
         pause = PARTITIONS_CHECKED_EVERY
         try:
             async with house.database.unscoped() as session:
-                await house.journals.ensure_partitions(session, house.settings.trace_retention)
+                now, default = house.clock.now(), house.settings.trace_retention
+                await partitions.ensure_all(session, default=default, now=now)
+                short = [each for each in await partitions.ahead(session, now=now) if not each.is_enough]
+            for each in short:
+                log.error(
+                    "the journal's partitions of class %s end in %d days, and no more could be made: see docs/privacy.md",
+                    each.retention,
+                    each.days,
+                )
         except Unavailable:
             pause = timedelta(minutes=1)
         await asyncio.sleep(pause.total_seconds())
@@ -59,6 +72,18 @@ def upkeep_of(house: "House") -> Upkeep:
         clock=house.clock,
         forget_jobs=forget_jobs,
         resume_lapsed=lapsed,
+    )
+
+
+def journal_sweep_of(house: "House") -> JournalSweep:
+    """What ends the journal's days and partitions in this house."""
+    return JournalSweep(
+        database=house.database,
+        vault=house.vault,
+        commands=house.commands,
+        clock=house.clock,
+        organisations=_organisations(house),
+        retention=house.settings.trace_retention,
     )
 
 

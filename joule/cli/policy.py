@@ -22,6 +22,7 @@ ACTIONS = (
     "joule.llm.actions",
     "joule.tasks.actions",
     "joule.replay.actions",
+    "joule.privacy.actions",
     "joule.governance.rules.actions",
     "integrations.actions",
     "integrations.care.actions",

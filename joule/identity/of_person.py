@@ -10,7 +10,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, delete, select
 from sqlmodel import col
 
-from joule.database.engine import WriteSession
+from joule.database.engine import ReadSession, WriteSession
 from joule.identity import _people
 from joule.identity._sessions import Change
 from joule.identity.tables import EMAIL, NAME, PersonRow, SignInLinkRow, WebSessionRow
@@ -51,3 +51,39 @@ async def erase(
         for table in (WebSessionRow, SignInLinkRow)
     ]
     return {"names": 1, "sessions": ended[0], "links": ended[1]}
+
+
+async def tell(session: ReadSession, vault: Vault, org: OrgId, person: PersonId) -> Mapping[str, list[dict[str, Any]]]:
+    """Who they are and where they are signed in, opened. Empty for somebody there is not."""
+    row = await session.get(PersonRow, (org, person))
+    if row is None:
+        return {}
+    keyring = await vault.keyring(session, org)
+    sessions = await session.scalars(
+        select(WebSessionRow)
+        .where(col(WebSessionRow.org_id) == org, col(WebSessionRow.person_id) == person)
+        .order_by(col(WebSessionRow.id))
+    )
+    account = {
+        "id": str(row.id),
+        "name": keyring.open_text(row.name, row=row.id, field=NAME),
+        "email": keyring.open_text(row.email, row=row.id, field=EMAIL),
+        "role": row.role,
+        "status": row.status,
+        "has_password": row.password_hash is not None,
+        "created_at": row.created_at.isoformat(),
+    }
+    return {
+        "account": [account],
+        "sessions": [
+            {
+                "id": str(each.id),
+                "program": each.agent,
+                "opened_by": each.opened_by,
+                "created_at": each.created_at.isoformat(),
+                "last_seen_at": each.last_seen_at.isoformat(),
+                "ended_at": None if each.revoked_at is None else each.revoked_at.isoformat(),
+            }
+            for each in sessions
+        ],
+    }

@@ -5,8 +5,7 @@ Any worker may run it. Only one does at a time, and a sweep that was broken off 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,7 +22,9 @@ from joule.kernel.clock import Clock
 from joule.kernel.errors import JouleError
 from joule.kernel.ids import OrgId
 from joule.kernel.principal import Principal, Role, Via
+from joule.privacy.alone import alone
 from memory.actions import Sweep
+from traces.ending import holds
 
 log = logging.getLogger("joule.privacy")
 
@@ -87,8 +88,8 @@ class Upkeep:
 
         One organisation that cannot be swept keeps no other from it; it is named in the outcome and in the log.
         """
-        async with self._alone() as alone:
-            if not alone:
+        async with alone(self._database, _ONE_AT_A_TIME) as mine:
+            if not mine:
                 return Upkept()
             async with self._database.read(DEPLOYMENT) as session:
                 found = await organisations(session)
@@ -120,6 +121,9 @@ class Upkeep:
         system = Principal(org=org, person=None, role=Role.SYSTEM, via=Via.SYSTEM)
         files = items = 0
         for _ in range(MOST_ROUNDS):
+            async with self._database.read(org) as session:
+                if holds.on(await holds.standing(session, org)) is not None:
+                    break  # nothing of it ends for now
             swept = await self._commands.perform(Sweep(principal=system))
             files, items = files + swept.files, items + swept.items
             if not swept.more:
@@ -133,16 +137,3 @@ class Upkeep:
     async def _lapsed(self, org: OrgId) -> int:
         async with self._database.write(org) as session:
             return await self._resume_lapsed(session, org, self._clock.now())
-
-    @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[bool]:
-        """Whether nobody else sweeps. Held by a connection, so it ends with the process whatever happens."""
-        async with self._database.driver() as connection:
-            row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", [_ONE_AT_A_TIME])).fetchone()
-            if row is None or not row[0]:
-                yield False
-                return
-            try:
-                yield True
-            finally:
-                await connection.execute("SELECT pg_advisory_unlock(%s)", [_ONE_AT_A_TIME])

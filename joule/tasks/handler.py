@@ -19,7 +19,6 @@ from joule.kernel.ids import OrgId, PersonId, ProjectId, TaskId, ThreadId, new_i
 from joule.kernel.permit import Admission, Permit
 from joule.kernel.principal import Principal, Role
 from joule.tasks import _places, _states, _store, granting
-from joule.tasks._erasing import Erasing
 from joule.tasks.actions import (
     AnswerApproval,
     Answered,
@@ -37,6 +36,7 @@ from joule.tasks.actions import (
     ThreadRenamed,
 )
 from joule.tasks.dispatch import Dispatcher
+from joule.tasks.erasing import Erasing
 from joule.tasks.errors import EmptyRequest, NotYours, RequestTooLong, TaskEnded, TaskUnfinished
 from joule.tasks.state import State
 from joule.tasks.tables import TaskRow, ThreadRow

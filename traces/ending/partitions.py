@@ -82,6 +82,12 @@ async def ensure(session: AsyncSession, retention: str, *, now: datetime) -> int
     return int(made or 0)
 
 
+async def ensure_all(session: AsyncSession, *, default: str, now: datetime) -> int:
+    """The same for the class `default` and every class in use."""
+    used = [each for each in await in_use(session) if each != default]
+    return sum([await ensure(session, each, now=now) for each in (default, *used)])
+
+
 async def ahead(session: AsyncSession, *, now: datetime) -> Sequence[Ahead]:
     """How far ahead each class in use can be written to, as the database has it."""
     found = []

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from joule.database.engine import WriteSession
 from joule.database.following import Follower
@@ -84,7 +85,7 @@ class Erasing:
             "made_from_them": sum(made for _, made in began) + followed,
         }
 
-    async def author(self, session: WriteSession, org: OrgId, task: TaskId) -> PersonId:
+    async def author(self, session: AsyncSession, org: OrgId, task: TaskId) -> PersonId:
         """Whose task it is. Raises `NotFound`."""
         found = await session.scalar(_AUTHORS, {"org": org, "tasks": [task]})
         if found is None:
