@@ -64,6 +64,7 @@ _PLACES = (
     ("/admin/members", "Members", "people", Permission.MEMBERS),
     ("/admin/integrations", "Integrations", "plug", Permission.INTEGRATIONS),
     ("/admin/settings", "Settings", "gear", Permission.SETTINGS),
+    ("/admin/policy", "Policy", "hand", Permission.SETTINGS),
     ("/admin/data-use", "Data use", "shield", Permission.SETTINGS),
     ("/admin/audit", "Audit log", "list", Permission.SETTINGS),
     (_ACCESS, "Access to content", "key", Permission.CONTENT_ACCESS),

@@ -1,7 +1,7 @@
 """The app of owners and admins: members and sessions, connected accounts, how Joule is set up, who reads what was said,
 and what people did by hand."""
 
-from joule.web.admin import access, audit, data_use, integrations, members, overview
+from joule.web.admin import access, audit, data_use, integrations, members, overview, policy, what_if
 
 routers = (
     members.router,
@@ -9,5 +9,7 @@ routers = (
     data_use.router,
     audit.router,
     access.router,
+    what_if.router,
+    policy.router,
     *integrations.routers,
 )
