@@ -23,7 +23,7 @@ from traces.proof.results import Delivered
 WEBHOOK, BUCKET = "webhook", "bucket"
 AT_ONCE: Final = 100  # heads in one delivery
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
-_FIELD = "delivery.address"
+ADDRESS = "delivery.address"  # the sealed field
 
 _ROW = text("SELECT address, cursor, failures, next_at FROM trace_delivery WHERE org_id = :org AND sink = :sink")
 _HEADS = text(
@@ -101,7 +101,7 @@ class Delivery:
             {
                 "org": org,
                 "sink": WEBHOOK,
-                "address": ring.seal_text(address, row=org, field=_FIELD),
+                "address": ring.seal_text(address, row=org, field=ADDRESS),
                 "cursor": max(newest - 1, 0),  # the newest head goes out at once: its day vouches for all before
                 "decision": decision,
             },
@@ -155,7 +155,7 @@ class Delivery:
         if sealed is None:
             return ""
         ring = await self._vault.keyring(session, org)
-        return ring.open_text(bytes(sealed), row=org, field=_FIELD)
+        return ring.open_text(bytes(sealed), row=org, field=ADDRESS)
 
     async def _begin_bucket(self, org: OrgId, decision: DecisionId) -> None:
         async with self._database.write(org) as session:
