@@ -1,7 +1,7 @@
 """Lays a task's journal out as a timeline: one step for each call, with its decision and its place in time. Pure.
 
 Steps stand in the order in which they began; what a call led to stands one deeper than the call: tools under the model's
-turn that asked for them, questions to people under the call they were about.
+turn that asked for them, answers of people under the call they were about.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,6 @@ _OF_THE_TASK = {
     "task.ended": ("check", "Task ended"),
 }
 _OF_PEOPLE = {
-    "approval.asked": ("hand", "Asked a person"),
     "approval.given": ("check", "Approved by a person"),
     "approval.declined": ("cross", "Declined by a person"),
 }
@@ -100,13 +99,12 @@ def steps(events: Sequence[TaskEvent], *, reasons: Mapping[str, str] | None = No
         if event.kind in _OF_THE_TASK or event.call is None:
             lines.append(event)
             continue
+        if event.call not in calls:
+            lines.append(calls.setdefault(event.call, _Call()))
         if event.kind in _OF_PEOPLE:
             lines.append(event)
-        if event.call not in calls:
-            calls[event.call] = _Call()
-            at = len(lines) - (1 if event.kind in _OF_PEOPLE else 0)
-            lines.insert(at, calls[event.call])  # the call before the question about it
-        calls[event.call].events.append(event)
+        else:
+            calls[event.call].events.append(event)
     made = (
         _of_call(line, scale, reasons or {}) if isinstance(line, _Call) else _of_event(line, scale) for line in lines
     )
@@ -146,10 +144,9 @@ def _of_call(call: _Call, scale: _Scale, reasons: Mapping[str, str]) -> Step:
     took = _took(call, end)
     decision = str(decided.attrs.get("decision", ""))
     icon, title = title_of(decided)
-    rows = [each for each in call.events if each.kind not in {*_OF_PEOPLE, "text.delta"}] or call.events[:1]
     return Step(
-        seq=rows[0].seq,
-        also=_others(rows[0].seq, [each for each in call.events if each.kind not in _OF_PEOPLE]),
+        seq=call.events[0].seq,
+        also=_others(call.events[0].seq, call.events),
         depth=depth_of(began.call),
         icon=icon,
         title=title,
@@ -165,7 +162,7 @@ def _of_call(call: _Call, scale: _Scale, reasons: Mapping[str, str]) -> Step:
         code=str(end.attrs.get("code", "")) if end else "",
         policies=_rulings(decided, reasons),
         facts=(*_facts(decided), *_measured(end)),
-        events=tuple(each for each in call.events if each.kind not in _OF_PEOPLE),
+        events=tuple(call.events),
     )
 
 
@@ -181,8 +178,8 @@ def _of_event(event: TaskEvent, scale: _Scale) -> Step:
         title=f"{title}: {outcome}" if event.kind == "task.ended" else title,
         call=event.call or "",
         action="",
-        decision="Asked" if event.kind == "approval.asked" else "",
-        tone="ask" if event.kind == "approval.asked" else "",
+        decision="",
+        tone="",
         began=scale.since(event),
         took="",
         bar=None,
