@@ -93,8 +93,7 @@ class PrivacyHandler:
             decision=permit.decision,
         )
         retention = rules.class_for(rule.days)
-        async with self._database.unscoped() as making:  # in a transaction of its own: what is made ahead does no harm
-            await partitions.ensure(making, retention, now=now)
+        await partitions.ensure(session, retention, now=now)  # else the first command of tomorrow could not be written
         return RetentionSet(days=rule.days, from_day=rule.from_day, retention=retention)
 
     async def place_hold(self, permit: Permit, action: PlaceHold, session: WriteSession) -> HoldPlaced:
