@@ -215,9 +215,8 @@ def _parse(text: str) -> dict[str, Any]:
     for _, body in sorted(found["staticPolicies"].items(), key=lambda each: (len(each[0]), each[0])):
         name = body.get("annotations", {}).get("id")
         if not name or name in named:
-            raise PolicyInvalid(
-                f"a policy has no @id, or one used twice: {name}", advice="Give each policy an @id of its own."
-            )
+            wrong = f"an @id is used twice: {name}" if name else "a policy has no @id"
+            raise PolicyInvalid(wrong, advice="Give each policy an @id of its own.")
         named[name] = body
     return named
 

@@ -1,6 +1,6 @@
 """The organisation's own policies: drafted, asked "what if", tried, enforced, rolled back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -110,6 +110,7 @@ async def draft(
     """Checks a draft and, unless only that was asked, saves it. What is wrong is told beside what was typed."""
     text = text.replace("\r\n", "\n")
     checked = rules.checked(text, base=web.house.policy)
+    checked = replace(checked, problem=errors.sentence(checked.problem)) if checked.problem else checked
     if checked.problem or keep != "yes":
         return await _page(web, person, text=text, checked=checked)
     try:
