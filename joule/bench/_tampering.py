@@ -63,7 +63,7 @@ def _truncate(rows: list[Any]) -> None:
 
 def _transplanted_row(subject: Subject) -> Files:
     rows, foreign = told_in(subject.redacted[verify.ROWS]), told_in(subject.other[verify.ROWS])
-    rows[1] = {**foreign[1], "task": rows[0]["task"]}
+    rows[1] = {**foreign[1], "task": rows[0]["task"], "ts": rows[1]["ts"]}
     return {**subject.redacted, verify.ROWS: rechained(rows)}
 
 
