@@ -8,6 +8,7 @@ People act under their own principal. Signing in runs as `Principal(org=…, per
 `joule.identity.tokens.organisation_of` and `joule.identity.addresses.Addresses.organisation_of` tell the organisation.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -138,6 +139,9 @@ class SignInWithLink(Action[SignedIn]):
     agent: AgentFamily = AgentFamily.OTHER
     replaces: UUID | None = None
 
+    def measures(self, result: SignedIn) -> Mapping[str, int | str]:
+        return {"person": str(result.person)}
+
 
 @dataclass(frozen=True, kw_only=True)
 class SignInWithPassword(Action[SignedIn]):
@@ -151,6 +155,9 @@ class SignInWithPassword(Action[SignedIn]):
     password: Secret = content()  # noqa: RUF009 - a field
     agent: AgentFamily = AgentFamily.OTHER
     replaces: UUID | None = None
+
+    def measures(self, result: SignedIn) -> Mapping[str, int | str]:
+        return {"person": str(result.person)}
 
 
 @dataclass(frozen=True, kw_only=True)

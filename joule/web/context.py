@@ -1,6 +1,6 @@
 """What the pages work with: the parts of the house they need, declared here, and what the web itself has made."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -11,12 +11,14 @@ from joule.identity.lifetimes import Lifetimes
 from joule.identity.queries import Visitors
 from joule.kernel.action import Action
 from joule.kernel.clock import Clock
+from joule.kernel.ids import OrgId
 from joule.kernel.settings import Settings
 from joule.vault.vault import Vault
 from joule.web.guards import Address
 from joule.web.markdown import Renderer
 from joule.web.rendering import Templates
 from sandbox.artifacts.store import Store
+from traces.proof.verifying import Checked
 
 R = TypeVar("R")
 
@@ -34,6 +36,14 @@ class Artifacts(Protocol):
 
     @property
     def store(self) -> Store: ...
+
+
+class Proves(Protocol):
+    """Checks an organisation's whole record."""
+
+    def verify(self, org: OrgId) -> AsyncIterator[Checked]:
+        """Says how far it has come; the last word is `done`."""
+        ...
 
 
 class House(Protocol):
@@ -55,6 +65,8 @@ class House(Protocol):
     def reasons(self) -> Mapping[str, str]: ...
     @property
     def sandboxes(self) -> Artifacts: ...
+    @property
+    def proofs(self) -> Proves: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """A task's timeline, its export, two runs side by side. Heads of the journal; content only where it was read on record."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ from joule.web import wording
 from joule.web.access import Here, TimelineReader
 from joule.web.chat.views import Fact
 from joule.web.context import Web
-from joule.web.shell import is_offline, shell_of
+from joule.web.shell import shell_of
 from joule.web.support.asking import panel
 from joule.web.support.comparing import compare
 from joule.web.support.contents import contents, part_words
@@ -58,17 +59,17 @@ async def show(web: Web, person: SignedInPerson, task: TaskId, *, content: TaskC
     async with web.house.database.read(person.org) as session:
         shell = await shell_of(web, session, person, at="/support")
         events, facts = await events_of(session, person.org, task)
-        usage = await llm.usage_of_task(session, person.org, task)
+        models = await llm.calls_of_task(session, person.org, task)
         names = await names_for(web, session, person)
         access = await panel(web, session, person, task)
         reads = await grants.reads(session, person.org, task=task, limit=20)
-    found = steps(content.events if content else events, reasons=web.house.reasons)
+    found = steps(content.events if content else events, reasons=web.house.reasons, models=models)
     return web.templates.page(
         "support/task.html",
         shell=shell,
         task=task,
         is_task=facts is not None,
-        figures=_figures(web, events, facts, usage, name_of(names, facts.author) if facts else ""),
+        figures=_figures(events, facts, models, name_of(names, facts.author) if facts else ""),
         state=(facts.state.value.capitalize(), TONES.get(facts.state.value, "")) if facts else ("", ""),
         steps=found,
         said=contents(found, content.parts) if content else {},
@@ -149,11 +150,13 @@ async def events_of(session: ReadSession, org: OrgId, task: TaskId) -> tuple[lis
 
 
 def _figures(
-    web: Web, events: list[TaskEvent], facts: TaskFacts | None, usage: llm.Usage, who: str
+    events: list[TaskEvent], facts: TaskFacts | None, models: Sequence[llm.Call], who: str
 ) -> tuple[Fact, ...]:
     started = next((each.attrs for each in events if each.kind == "task.started"), {})
     bundle = next((str(each.attrs["bundle"]) for each in events if "bundle" in each.attrs), "")
     calls = {each.call for each in events if each.kind == "action.intent" and str(each.call).startswith("act/")}
+    failed = sum(each.outcome != "done" for each in models)
+    asked = ", ".join(dict.fromkeys(each.model for each in models))
     refused = sum(each.kind == "action.refused" for each in events)
     figures = [
         (
@@ -162,10 +165,10 @@ def _figures(
         ),
         ("Person", who),
         ("Took", took(facts) if facts else ""),
-        ("Model", "Offline model" if is_offline(web) else web.settings.llm.name),
-        ("Model calls", f"{usage.calls}{f' ({usage.failed} failed)' if usage.failed else ''}"),
-        ("Tokens", f"{usage.input_tokens:,} in, {usage.output_tokens:,} out"),
-        ("Cost", wording.spend(usage.spend_micros)),
+        ("Model", asked),
+        ("Model calls", f"{len(models)}{f' ({failed} failed)' if failed else ''}" if models else ""),
+        ("Tokens", _tokens(models)),
+        ("Cost", wording.spend(sum(each.spend_micros for each in models)) if models else ""),
         ("Tool calls", f"{len(calls)}{f', {refused} refused' if refused else ''}"),
         ("Attempts", str(facts.attempt) if facts else "1"),
         ("Kept for", facts.retention if facts else ""),
@@ -174,3 +177,9 @@ def _figures(
         ("Rows in the record", str(len({each.seq for each in events}))),
     ]
     return tuple(Fact(name=name, value=value) for name, value in figures if value)
+
+
+def _tokens(models: Sequence[llm.Call]) -> str:
+    if not models:
+        return ""
+    return f"{sum(each.input_tokens for each in models):,} in, {sum(each.output_tokens for each in models):,} out"

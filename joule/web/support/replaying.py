@@ -134,8 +134,8 @@ async def replay(
     )
 
 
-@router.get("/tasks/{task}/what-if")
-async def what_if(web: Here, person: Replayer, task: UUID, version: str = "") -> Response:
+@router.post("/tasks/{task}/what-if")
+async def what_if(web: Here, person: Replayer, task: UUID, version: Annotated[str, Form()] = "") -> Response:
     """Judges every decision of one task again, under one version of the policies. Reads recorded facts alone."""
     async with web.house.database.read(person.org) as session:
         shell = await shell_of(web, session, person, at="/support")

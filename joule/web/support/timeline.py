@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from joule.llm.queries import Call as ModelCall
 from joule.web import wording
 from joule.web.chat.views import Fact
 from traces.reader import TaskEvent
@@ -88,11 +89,14 @@ class _Call:
         return next((each for each in reversed(self.events) if each.kind in kinds), None)
 
 
-def steps(events: Sequence[TaskEvent], *, reasons: Mapping[str, str] | None = None) -> tuple[Step, ...]:
-    """The timeline of a task's rows. `reasons` are the policies' own words by their ids."""
+def steps(
+    events: Sequence[TaskEvent], *, reasons: Mapping[str, str] | None = None, models: Iterable[ModelCall] = ()
+) -> tuple[Step, ...]:
+    """The timeline of a task's rows. `reasons` are the policies' own words by their ids, `models` its model calls."""
     if not events:
         return ()
     scale = _Scale(events)
+    known = {str(each.decision): each for each in models}
     calls: dict[str, _Call] = {}
     lines: list[TaskEvent | _Call] = []
     for event in events:
@@ -106,7 +110,8 @@ def steps(events: Sequence[TaskEvent], *, reasons: Mapping[str, str] | None = No
         else:
             calls[event.call].events.append(event)
     made = (
-        _of_call(line, scale, reasons or {}) if isinstance(line, _Call) else _of_event(line, scale) for line in lines
+        _of_call(line, scale, reasons or {}, known) if isinstance(line, _Call) else _of_event(line, scale)
+        for line in lines
     )
     return tuple(made)
 
@@ -136,7 +141,7 @@ def depth_of(call: str | None) -> int:
     return 1 if call is not None and call.startswith("act/") else 0
 
 
-def _of_call(call: _Call, scale: _Scale, reasons: Mapping[str, str]) -> Step:
+def _of_call(call: _Call, scale: _Scale, reasons: Mapping[str, str], models: Mapping[str, ModelCall]) -> Step:
     began = call.last("action.intent") or call.events[0]
     decided = call.last("action.refused") or call.last("action.intent") or call.last("approval.asked") or began
     end = call.last(*_ENDS)
@@ -144,6 +149,7 @@ def _of_call(call: _Call, scale: _Scale, reasons: Mapping[str, str]) -> Step:
     took = _took(call, end)
     decision = str(decided.attrs.get("decision", ""))
     icon, title = title_of(decided)
+    model = models.get(str(began.attrs.get("decision_id")))
     return Step(
         seq=call.events[0].seq,
         also=_others(call.events[0].seq, call.events),
@@ -157,11 +163,11 @@ def _of_call(call: _Call, scale: _Scale, reasons: Mapping[str, str]) -> Step:
         began=scale.since(began),
         took="" if took is None else wording.duration(took),
         bar=scale.bar(began, took),
-        tokens=_tokens(end),
-        cost=wording.spend(int(end.attrs["spend_micros"])) if end and end.attrs.get("spend_micros") else "",
+        tokens=f"{model.input_tokens:,} in, {model.output_tokens:,} out" if model else "",
+        cost=wording.spend(model.spend_micros) if model and model.spend_micros else "",
         code=str(end.attrs.get("code", "")) if end else "",
         policies=_rulings(decided, reasons),
-        facts=(*_facts(decided), *_measured(end)),
+        facts=(*_facts(decided), *_asked(model), *_measured(end)),
         events=tuple(call.events),
     )
 
@@ -214,10 +220,16 @@ def _others(first: int, events: Iterable[TaskEvent]) -> tuple[int, ...]:
     return tuple(sorted({each.seq for each in events} - {first}))
 
 
-def _tokens(end: TaskEvent | None) -> str:
-    if end is None or "input_tokens" not in end.attrs:
-        return ""
-    return f"{int(end.attrs['input_tokens']):,} in, {int(end.attrs.get('output_tokens', 0)):,} out"
+def _asked(model: ModelCall | None) -> tuple[Fact, ...]:
+    """Whom a model call went to, and how soon it answered."""
+    if model is None:
+        return ()
+    told = [("Provider", model.provider), ("Model", model.model), ("Went to", model.recipient)]
+    if model.first_text_us is not None:
+        told.append(("First words after", wording.duration(timedelta(microseconds=model.first_text_us))))
+    if model.attempts > 1:
+        told.append(("Sent", f"{model.attempts} times"))
+    return tuple(Fact(name=name, value=value) for name, value in told)
 
 
 def _rulings(decided: TaskEvent, reasons: Mapping[str, str]) -> tuple[Ruling, ...]:
