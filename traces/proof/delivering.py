@@ -36,7 +36,7 @@ _NEWS = text(
     "  LEFT JOIN trace_chain c ON c.org_id = s.org_id AND c.task_id = s.task_id"
     "  WHERE h.org_id = :org AND h.number > :cursor AND NOT EXISTS (SELECT FROM trace_event e"
     "    WHERE e.org_id = c.org_id AND e.task_id = c.task_id AND e.retention = c.retention AND e.at >= c.started_at"
-    "      AND e.seq <= 1 AND e.action = 'traces.deliver_heads'))"
+    "      AND e.seq <= 1 AND e.action IN ('traces.deliver_heads', 'traces.export_spans')))"
 )
 _BEGIN = text(
     "INSERT INTO trace_delivery (org_id, sink, address, cursor, failures, decision_id)"
