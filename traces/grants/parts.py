@@ -39,12 +39,13 @@ _FIELDS: Mapping[tuple[str, str], Part] = {
     ("action.failed", "error"): Part.RESULTS,
     ("action.result", "result"): Part.RESULTS,
 }
+_WORDS = frozenset({"text", "finish_reason", "model", "provider", "label"})
 _NEEDED = {
     "request": {Part.REQUEST},
     "args": {Part.ARGUMENTS},
     "why": {Part.ARGUMENTS},
     "error": {Part.RESULTS},
-    "result": {Part.RESULTS, Part.ANSWER},  # of a tool, or of the model
+    "result": {Part.RESULTS, Part.ANSWER, Part.ARGUMENTS},  # of a tool, or of the model with the calls it asked for
     "answer": {Part.ANSWER},
     "text": {Part.ANSWER},
 }
@@ -64,6 +65,14 @@ def field_names(parts: Collection[Part]) -> frozenset[str]:
 
 def shown(event: TaskEvent, parts: Collection[Part]) -> dict[str, Any]:
     """The content of a row that belongs to `parts`, with secrets masked."""
-    return {
+    told = {
         name: masked(value) for name, value in event.content.items() if part_of(event.kind, event.call, name) in parts
     }
+    if part_of(event.kind, event.call, "result") is Part.ANSWER and Part.ARGUMENTS not in parts and "result" in told:
+        told["result"] = _words_alone(told["result"])
+    return told
+
+
+def _words_alone(answer: Any) -> Any:
+    """A model's answer without the calls it asked for, which hold what tools were asked."""
+    return {name: each for name, each in answer.items() if name in _WORDS} if isinstance(answer, dict) else None

@@ -73,7 +73,7 @@ GROUPS = (
     Group(
         word="proof",
         title="Proof and keys",
-        actions=("traces.%head%", "traces.%seal%", "traces.%verif%", "traces.%delivery%", "vault.%"),
+        actions=("traces.%head%", "traces.%seal%", "traces.%verif%", "traces.rotate%", "traces.%delivery%", "vault.%"),
     ),
     Group(word="work", title="Work", actions=("tasks.%", "memory.%", "sandbox.%", "llm.%")),
 )
