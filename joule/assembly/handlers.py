@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from integrations.care.handler import CareHandler
 from integrations.handler import IntegrationsHandler
@@ -29,6 +30,7 @@ from joule.llm.handler import LanguageModelHandler
 from joule.llm.prices import Prices
 from joule.llm.providers.base import ChatModel
 from joule.privacy.handler import PrivacyHandler
+from joule.privacy.parts import Rooms
 from joule.replay.handler import ReplayHandler
 from joule.tasks.dispatch import Queue
 from joule.tasks.handler import TasksHandler
@@ -63,19 +65,33 @@ class Parts:
     policy: Callable[[], Policy]  # those Joule comes with; asked at each use
     rulebook: Rulebook  # those that organisations have of their own
 
+    @cached_property
+    def waiting(self) -> WaitingTasks:
+        """The tasks that wait for a permission of a connected account."""
+        return WaitingTasks(vault=self.vault, clock=self.clock, dispatcher=Queue())
+
+    @cached_property
+    def revoking(self) -> Revoking:
+        """What ends connections."""
+        return Revoking(
+            database=self.database,
+            vault=self.vault,
+            clock=self.clock,
+            endpoints=self.accounts.endpoints,
+            synced=self.accounts.synced,
+            waiting=self.waiting,
+        )
+
+    @cached_property
+    def rooms(self) -> Rooms:
+        """What each room erases and tells of people."""
+        return rooms(vault=self.vault, clock=self.clock, store=self.sandboxes.store, revoking=self.revoking)
+
 
 def handlers(parts: Parts) -> list[Handler]:
     """The handlers of all rooms that come with Joule."""
     settings, database, vault, clock = parts.settings, parts.database, parts.vault, parts.clock
-    connected, waiting = parts.accounts, WaitingTasks(vault=parts.vault, clock=parts.clock, dispatcher=Queue())
-    revoking = Revoking(
-        database=database,
-        vault=vault,
-        clock=clock,
-        endpoints=connected.endpoints,
-        synced=connected.synced,
-        waiting=waiting,
-    )
+    connected, waiting = parts.accounts, parts.waiting
     return [
         MemoryHandler(
             admission=parts.permits,
@@ -176,7 +192,7 @@ def handlers(parts: Parts) -> list[Handler]:
             network=connected.network,
             refreshing=connected.refreshing,
             endpoints=connected.served,
-            revoking=revoking,
+            revoking=parts.revoking,
             loopback=connected.loopback,
         ),
         PrivacyHandler(
@@ -185,7 +201,7 @@ def handlers(parts: Parts) -> list[Handler]:
             vault=vault,
             clock=clock,
             signing=parts.proofs.signing,
-            rooms=rooms(vault=vault, clock=clock, store=parts.sandboxes.store, revoking=revoking),
+            rooms=parts.rooms,
             retention=settings.trace_retention,
         ),
         SandboxHandler(

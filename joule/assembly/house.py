@@ -34,6 +34,7 @@ from joule.kernel.settings import Settings
 from joule.llm.providers.base import ChatModel, EmbeddingModel
 from joule.llm.providers.quiet import silence
 from joule.llm.providers.registry import open_model
+from joule.privacy.parts import Rooms
 from joule.tasks.dispatch import Queue
 from joule.vault.configured import wrapper_of
 from joule.vault.vault import Vault
@@ -60,6 +61,7 @@ class House:
     embedding_model: str | None  # what documents are embedded with; None: they are found by words alone
     sandboxes: Sandboxes
     proofs: Proofs
+    rooms: Rooms  # what is told of people
 
     @property
     def policy(self) -> Policy:
@@ -195,6 +197,7 @@ async def open_house(
                 embedding_model=None if meaning.embedder is None else meaning.embedder.model,
                 sandboxes=boxes,
                 proofs=proof,
+                rooms=parts.rooms,
             )
     finally:
         await outside.aclose()

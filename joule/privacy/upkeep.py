@@ -33,7 +33,7 @@ TRIED_AGAIN_AFTER = timedelta(minutes=5)  # when the database was away
 JOBS_KEPT = timedelta(days=1)  # after their end
 MOST_ROUNDS = 1_000  # of one organisation; what is still due then is due tomorrow
 
-_ONE_AT_A_TIME = 0x6A_73_77_70  # the advisory lock of whoever sweeps
+ONE_AT_A_TIME = 0x6A_73_77_70  # the advisory lock of whoever sweeps
 _TROUBLE = (JouleError, OSError, psycopg.Error, DBAPIError)
 
 ForgetJobs = Callable[[AsyncSession, datetime], Awaitable[int]]
@@ -88,7 +88,7 @@ class Upkeep:
 
         One organisation that cannot be swept keeps no other from it; it is named in the outcome and in the log.
         """
-        async with alone(self._database, _ONE_AT_A_TIME) as mine:
+        async with alone(self._database, ONE_AT_A_TIME) as mine:
             if not mine:
                 return Upkept()
             async with self._database.read(DEPLOYMENT) as session:

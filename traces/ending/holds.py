@@ -29,9 +29,9 @@ _SHARE = text("SELECT pg_advisory_xact_lock_shared(hashtextextended('joule.hold:
 class Scope(StrEnum):
     """What a hold is on."""
 
-    ORGANISATION = "organisation"
-    PERSON = "person"
     TASK = "task"
+    PERSON = "person"
+    ORGANISATION = "organisation"
 
 
 class OnHold(JouleError):
