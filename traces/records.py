@@ -106,7 +106,7 @@ ATTRIBUTES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "input_tokens": _is_count,
     "integrity": _is_word,
     "killed_by": _is_word,
-    "model": _is_hash,
+    "model": _is_word,  # as the deployment names it
     "outcome": _is_word,
     "output_tokens": _is_count,
     "parts": _is_word,  # of a task's content, joined by +
