@@ -17,7 +17,7 @@ COMMANDS = {
     "chat": ("joule.cli.chat", "Send the agent a message and follow what it does."),
     "task": ("joule.cli.task", "List, show and stop tasks."),
     "replay": ("joule.cli.replay", "Run a recorded task again without any effect and compare."),
-    "trace": ("joule.cli.trace", "Show, export and check the journal, and the heads that prove it."),
+    "trace": ("joule.cli.trace", "Show a task's journal, take it along, check that it is as it was written."),
     "memory": ("joule.cli.memory", "See, search, edit and forget what is remembered."),
     "integrations": ("joule.cli.integrations", "See, connect and disconnect accounts at providers."),
     "sandbox": ("joule.cli.sandbox", "Try, list and end sandboxes; install what code in them may import."),

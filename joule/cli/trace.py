@@ -8,6 +8,7 @@ import click
 
 from joule.cli._installation import opened
 from joule.cli._output import Failed, Output, plain, reporting, table
+from joule.cli.access import command as access
 from joule.kernel.errors import Invalid, NotFound
 from joule.kernel.ids import TaskId
 
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 @click.group("trace")
 def command() -> None:
-    """Show the journal of a task, take it along, and check that it is as it was written."""
+    """Show a task's journal, take it along, check that it is as it was written."""
+
+
+command.add_command(access)
 
 
 @command.command("show")
@@ -29,7 +33,7 @@ def command() -> None:
 @click.option("--content", is_flag=True, help="With the words too; without it only what support sees.")
 @reporting
 async def show(output: Output, task: UUID, content: bool) -> None:
-    """Check every row against its chain, then show them."""
+    """Check every row against its chain, then show them. A read of the words stands in the organisation's log first."""
     from traces import reader
 
     async with opened() as (house, person):
@@ -37,9 +41,9 @@ async def show(output: Output, task: UUID, content: bool) -> None:
             checked = await reader.verify_task(session, person.org, TaskId(task))
             events = await reader.events(session, None, person.org, TaskId(task))
         if content:
-            from joule.cli._follow import events_of
+            from joule.cli.access import read
 
-            events = list(await events_of(house, person.org, TaskId(task)))
+            events = list((await read(house, person, TaskId(task))).events)
     if not events:
         raise NotFound("task")
     rows = [

@@ -9,6 +9,7 @@ ROOMS = (
     "joule.vault",
     "traces",
     "traces.ending",
+    "traces.proof",
     "joule.identity",
     "memory",
     "memory.items",

@@ -7,7 +7,7 @@ from pydantic import SecretBytes
 
 from joule.database.engine import WriteSession
 from joule.kernel.action import Action
-from joule.kernel.errors import Refused
+from joule.kernel.errors import NotFound
 from joule.kernel.handler import Method
 from joule.kernel.permit import Admission, Permit
 from traces.proof.actions import ChooseDelivery, DeliverHeads, ExportContent, ExportRecord, RotateSigningKey
@@ -44,7 +44,7 @@ class ProofHandler:
     async def rotate_signing_key(self, permit: Permit, action: RotateSigningKey, session: WriteSession) -> KeyRotated:
         self._admission.admit(permit, action)
         if action.principal.org != self._signing.scope:
-            raise Refused(action.name, reason="the key belongs to the deployment, not to an organisation")
+            raise NotFound("signing key")  # it belongs to the deployment, not to an organisation
         key = await self._signing.rotate(session)
         return KeyRotated(ordinal=key.ordinal, public_key=key.line)
 
