@@ -106,8 +106,8 @@ class FoundOrganisation(Action[Founded]):
     effect: ClassVar[Effect] = Effect.ACCESS
 
     organisation_name: str
-    owner_name: str
-    owner_email: str
+    owner_name: str = content()
+    owner_email: str = content()
 
     def relevant(self) -> dict[str, str]:
         return {"owner_email": self.owner_email}
@@ -151,7 +151,7 @@ class SignInWithPassword(Action[SignedIn]):
     effect: ClassVar[Effect] = Effect.ACCESS
     purpose: ClassVar[Purpose] = Purpose.SECURITY
 
-    email: str
+    email: str = content()
     password: Secret = content()  # noqa: RUF009 - a field
     agent: AgentFamily = AgentFamily.OTHER
     replaces: UUID | None = None
@@ -225,8 +225,8 @@ class InvitePerson(Action[Invited]):
     name: ClassVar[str] = "identity.invite_person"
     effect: ClassVar[Effect] = Effect.ACCESS
 
-    person_name: str
-    email: str
+    person_name: str = content()
+    email: str = content()
     role: Role
 
     def relevant(self) -> dict[str, str]:
@@ -268,7 +268,7 @@ class RenamePerson(Action[PersonChanged]):
     effect: ClassVar[Effect] = Effect.WRITE
     idempotent: ClassVar[bool] = True
 
-    person_name: str
+    person_name: str = content()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,7 +279,7 @@ class ChangeAddress(Action[PersonChanged]):
     effect: ClassVar[Effect] = Effect.ACCESS
     purpose: ClassVar[Purpose] = Purpose.SECURITY
 
-    email: str
+    email: str = content()
     current: Secret | None = None
     keep: UUID | None = None
 

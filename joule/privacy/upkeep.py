@@ -25,6 +25,8 @@ from joule.kernel.principal import Principal, Role, Via
 from joule.privacy.alone import alone
 from memory.actions import Sweep
 from traces.ending import holds
+from traces.grants import queries as grants
+from traces.grants.actions import ForgetAccess
 
 log = logging.getLogger("joule.privacy")
 
@@ -48,6 +50,7 @@ class Upkept:
     files: int = 0
     items: int = 0
     sign_ins: int = 0
+    accesses: int = 0  # requests, grants and reads of content that were past their time
     resumed: int = 0
     jobs: int = 0
     failed: tuple[OrgId, ...] = ()
@@ -93,13 +96,14 @@ class Upkeep:
                 return Upkept()
             async with self._database.read(DEPLOYMENT) as session:
                 found = await organisations(session)
-            files = items = sign_ins = resumed = 0
+            files = items = sign_ins = accesses = resumed = 0
             failed: list[OrgId] = []
             for org in found:
                 try:
                     erased = await self._memory(org)
                     files, items = files + erased[0], items + erased[1]
                     sign_ins += await self._sign_ins(org)
+                    accesses += await self._accesses(org)
                     resumed += await self._lapsed(org)
                 except _TROUBLE as problem:
                     failed.append(org)
@@ -111,6 +115,7 @@ class Upkeep:
             files=files,
             items=items,
             sign_ins=sign_ins,
+            accesses=accesses,
             resumed=resumed,
             jobs=jobs,
             failed=tuple(failed),
@@ -133,6 +138,15 @@ class Upkeep:
     async def _sign_ins(self, org: OrgId) -> int:
         async with self._database.write(org) as session:
             return await forget_ended(session, org, now=self._clock.now())
+
+    async def _accesses(self, org: OrgId) -> int:
+        async with self._database.read(org) as session:
+            held = holds.on(await holds.standing(session, org)) is not None
+            if held or not await grants.are_due(session, org, now=self._clock.now()):
+                return 0
+        system = Principal(org=org, person=None, role=Role.SYSTEM, via=Via.SYSTEM)
+        gone = await self._commands.perform(ForgetAccess(principal=system))
+        return gone.requests + gone.reads
 
     async def _lapsed(self, org: OrgId) -> int:
         async with self._database.write(org) as session:

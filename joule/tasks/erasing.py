@@ -19,9 +19,14 @@ from joule.kernel.permit import Permit
 from joule.llm.forgetting import forget_tasks
 from joule.tasks import _places, _store
 from joule.tasks.dispatch import Dispatcher
+from joule.tasks.queries import words_of
+from joule.tasks.tables import TaskRow
+from joule.tasks.threads import title_of
 from joule.vault.vault import Vault
 from traces.ending import erasing, holds
 from traces.ending.erasing import Cause
+
+ERASED_TITLE = "Erased message"
 
 _AUTHORS = text("SELECT DISTINCT author FROM task WHERE org_id = :org AND id = ANY(:tasks)")
 _THREADS_OF = text("SELECT id FROM thread WHERE org_id = :org AND author = :person ORDER BY id FOR UPDATE")
@@ -66,7 +71,8 @@ class Erasing:
 
         Raises `NotFound` or `OnHold`. A run under way finds its key destroyed, and ends.
         """
-        await _store.task(session, org, task)
+        row = await _store.task(session, org, task)
+        await self._untitle(session, permit, row)
         followed = await self._end(session, permit, org, [task], by=by, cause=Cause.REQUEST)
         return {"tasks": 1, "made_from_them": followed}
 
@@ -84,6 +90,19 @@ class Erasing:
             "tasks": sum(tasks for tasks, _ in began) + len(elsewhere),
             "made_from_them": sum(made for _, made in began) + followed,
         }
+
+    async def _untitle(self, session: WriteSession, permit: Permit, row: TaskRow) -> None:
+        """Take a message's words out of the title that was made from them; a title somebody gave stays."""
+        request, _ = await words_of(session, self.vault, row)
+        if request is None:
+            return
+        org = OrgId(row.org_id)
+        thread = await _store.thread(session, org, ThreadId(row.thread_id))
+        keyring = await self.vault.keyring(session, org)
+        if keyring.open_text(thread.title, row=thread.id, field="title") == title_of(request):
+            thread.title = keyring.seal_text(ERASED_TITLE, row=thread.id, field="title")
+            thread.decision_id = permit.decision
+            await session.flush()
 
     async def author(self, session: AsyncSession, org: OrgId, task: TaskId) -> PersonId:
         """Whose task it is. Raises `NotFound`."""

@@ -40,12 +40,12 @@ from joule.tasks.erasing import Erasing
 from joule.tasks.errors import EmptyRequest, NotYours, RequestTooLong, TaskEnded, TaskUnfinished
 from joule.tasks.state import State
 from joule.tasks.tables import TaskRow, ThreadRow
+from joule.tasks.threads import title_of
 from joule.vault.vault import Vault
 from traces.ending import rules
 
 MAX_REQUEST = 50_000  # characters
 MAX_TITLE = 120
-TITLE_FROM_REQUEST = 60
 
 KnownProject = Callable[[AsyncSession, OrgId, ProjectId], Awaitable[bool]]
 
@@ -209,7 +209,7 @@ class TasksHandler:
                 org_id=org,
                 id=thread,
                 project_id=action.project,
-                title=keyring.seal_text(_title_of(request), row=thread, field="title"),
+                title=keyring.seal_text(title_of(request), row=thread, field="title"),
                 author=author,
                 created_at=now,
                 updated_at=now,
@@ -257,11 +257,6 @@ def _checked(request: str) -> str:
     if len(request) > MAX_REQUEST:
         raise RequestTooLong(len(request), MAX_REQUEST)
     return request.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be stored
-
-
-def _title_of(request: str) -> str:
-    line = " ".join(request.strip().splitlines()[0].split())
-    return line if len(line) <= TITLE_FROM_REQUEST else line[: TITLE_FROM_REQUEST - 1].rstrip() + "…"
 
 
 def _person(principal: Principal) -> PersonId:

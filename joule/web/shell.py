@@ -14,6 +14,7 @@ from joule.web import wording
 from joule.web.context import Web
 from memory import queries as memory
 from memory.queries import ProjectView
+from traces.ending import holds
 from traces.grants import queries as grants
 from traces.grants.queries import Alerts
 
@@ -60,13 +61,16 @@ class Shell:
 
 
 _ACCESS = "/admin/access"
+_RETENTION = "/admin/retention"
 _PLACES = (
     ("/admin/members", "Members", "people", Permission.MEMBERS),
     ("/admin/integrations", "Integrations", "plug", Permission.INTEGRATIONS),
     ("/admin/settings", "Settings", "gear", Permission.SETTINGS),
     ("/admin/policy", "Policy", "hand", Permission.SETTINGS),
     ("/admin/data-use", "Data use", "shield", Permission.SETTINGS),
+    (_RETENTION, "Retention", "clock", Permission.SETTINGS),
     ("/admin/audit", "Audit log", "list", Permission.SETTINGS),
+    ("/admin/proof", "Proof", "check", Permission.SETTINGS),
     (_ACCESS, "Access to content", "key", Permission.CONTENT_ACCESS),
     ("/support", "Support", "life", Permission.SUPPORT_TIMELINE),
     ("/support/connections", "Connection health", "clock", Permission.CONNECTION_HEALTH),
@@ -118,7 +122,7 @@ async def shell_of(
         project=current,
         threads=threads,
         query=query,
-        alerts=_alerts(told) if at != _ACCESS else (),
+        alerts=(*(_alerts(told) if at != _ACCESS else ()), *await _held(session, person, at)),
     )
 
 
@@ -127,6 +131,14 @@ async def _told(web: Web, session: ReadSession, person: SignedInPerson) -> Alert
     if not allowed(person.role, Permission.CONTENT_ACCESS):
         return None
     return await grants.alerts(session, person.org, now=web.house.clock.now())
+
+
+async def _held(session: ReadSession, person: SignedInPerson, at: str) -> tuple[Alert, ...]:
+    """That nothing of the organisation can be deleted for now, wherever somebody might try to."""
+    if at == _RETENTION or holds.on(await holds.standing(session, person.org)) is None:
+        return ()
+    href = _RETENTION if allowed(person.role, Permission.SETTINGS) else "/account"
+    return (Alert(href=href, title="Legal hold: nothing is deleted for now", short="Legal hold", tone="ask"),)
 
 
 def _alerts(told: Alerts | None) -> tuple[Alert, ...]:
