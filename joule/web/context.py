@@ -13,11 +13,13 @@ from joule.kernel.action import Action
 from joule.kernel.clock import Clock
 from joule.kernel.ids import OrgId
 from joule.kernel.settings import Settings
+from joule.privacy.parts import Rooms
 from joule.vault.vault import Vault
 from joule.web.guards import Address
 from joule.web.markdown import Renderer
 from joule.web.rendering import Templates
 from sandbox.artifacts.store import Store
+from traces.proof.signing import PublicKey
 from traces.proof.verifying import Checked
 
 R = TypeVar("R")
@@ -38,8 +40,19 @@ class Artifacts(Protocol):
     def store(self) -> Store: ...
 
 
+class Keys(Protocol):
+    """The public keys of this installation."""
+
+    async def keys(self) -> tuple[PublicKey, ...]:
+        """Oldest first; empty before anything was signed."""
+        ...
+
+
 class Proves(Protocol):
-    """Checks an organisation's whole record."""
+    """Checks an organisation's whole record, and says which keys do."""
+
+    @property
+    def signing(self) -> Keys: ...
 
     def verify(self, org: OrgId) -> AsyncIterator[Checked]:
         """Says how far it has come; the last word is `done`."""
@@ -67,6 +80,8 @@ class House(Protocol):
     def sandboxes(self) -> Artifacts: ...
     @property
     def proofs(self) -> Proves: ...
+    @property
+    def rooms(self) -> Rooms: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId
 from joule.vault.vault import Vault
 from traces.proof.delivering import ADDRESS
@@ -15,6 +17,9 @@ from traces.proof.delivering import ADDRESS
 _NEWEST = text(
     "SELECT DISTINCT ON (retention, day) number, retention, day, size, root, at, note FROM trace_head"
     " WHERE org_id = :org ORDER BY retention, day DESC, size DESC"
+)
+_HEAD = text(
+    "SELECT number, retention, day, size, root, at, note FROM trace_head WHERE org_id = :org AND number = :number"
 )
 _DELIVERIES = text(
     "SELECT d.*, (SELECT count(*) FROM trace_head h WHERE h.org_id = d.org_id AND h.number > d.cursor) AS waiting"
@@ -38,19 +43,28 @@ class Head:
 async def newest_heads(session: AsyncSession, org: OrgId, *, limit: int = 60) -> Sequence[Head]:
     """The last head of each tree, newest first."""
     rows = (await session.execute(_NEWEST, {"org": org})).all()
-    heads = [
-        Head(
-            number=row.number,
-            retention=row.retention,
-            day=row.day,
-            size=row.size,
-            root=bytes(row.root).hex(),
-            at=row.at,
-            note=row.note,
-        )
-        for row in rows
-    ]
+    heads = [_head(row) for row in rows]
     return sorted(heads, key=lambda head: head.at, reverse=True)[:limit]
+
+
+async def head(session: AsyncSession, org: OrgId, number: int) -> Head:
+    """One head by its number in the organisation. Raises `NotFound`."""
+    row = (await session.execute(_HEAD, {"org": org, "number": number})).one_or_none()
+    if row is None:
+        raise NotFound("signed head")
+    return _head(row)
+
+
+def _head(row: Any) -> Head:
+    return Head(
+        number=row.number,
+        retention=row.retention,
+        day=row.day,
+        size=row.size,
+        root=bytes(row.root).hex(),
+        at=row.at,
+        note=row.note,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
