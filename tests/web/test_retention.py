@@ -11,8 +11,9 @@ import pytest_asyncio
 
 from joule.kernel.ids import new_id
 from joule.kernel.principal import Role
+from joule.tasks import queries as tasks
 from tests.support.postgres import TestServer
-from tests.web.desk import Desk, desk_of
+from tests.web.desk import REQUEST, Desk, desk_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PAGE = "/admin/retention"
@@ -75,12 +76,11 @@ async def test_an_admin_sees_holds_and_may_not_place_one(desk: Desk) -> None:
 
 
 async def test_an_erased_message_leaves_a_receipt_and_no_word(desk: Desk, owner: httpx.AsyncClient) -> None:
-    task = await desk.worked("Tell me of the quincunx")
-    thread = re.search(
-        r"/projects/[^\"]+/threads/[0-9a-f-]{36}", (await owner.get(f"/projects/{desk.home.project}")).text
-    )
-    assert thread is not None
-    before = (await owner.get(thread[0])).text
+    task = await desk.worked(f"quincunx: {REQUEST}")
+    async with desk.home.house.database.read(desk.home.org) as session:
+        facts = await tasks.facts(session, desk.home.org, task)
+    thread = f"/projects/{facts.project}/threads/{facts.thread}"
+    before = (await owner.get(thread)).text
 
     erased = await owner.post(f"{PAGE}/erase/task", data={"task": f" {task} "})
     page = (await owner.get(PAGE)).text
@@ -88,7 +88,7 @@ async def test_an_erased_message_leaves_a_receipt_and_no_word(desk: Desk, owner:
 
     assert before.count("quincunx") > 1  # in the conversation, in its title, in the list of conversations
     assert erased.status_code == 303
-    after = await owner.get(thread[0])
+    after = await owner.get(thread)
     assert after.status_code == 200
     assert "quincunx" not in after.text
     assert receipt is not None
