@@ -24,15 +24,15 @@ _END = text(
     "SELECT at FROM trace_event WHERE org_id = :org AND at >= :start AND at < :until ORDER BY at OFFSET :piece LIMIT 1"
 )
 # A head is canonical, so the facts stand between these very bytes; they hold no brace of their own.
+_FACTS, _CODE, _BRACE = (f"bytea '\\x{sought.encode().hex()}'" for sought in ('"facts":', '"code":', "}"))
 _GROUPS = text(
     "SELECT action, decision, facts, count(*) AS times, any_value(task_id) AS task, any_value(seq) AS seq FROM ("
-    "  SELECT task_id, seq, action, decision,"
-    "         substring(tail FROM 1 FOR position('\\x7d'::bytea IN tail)) AS facts FROM ("
-    "    SELECT task_id, seq, kind, action, decision, head,"
-    "           substring(head FROM position(convert_to('\"facts\":', 'UTF8') IN head) + 8) AS tail"
-    "    FROM trace_event WHERE org_id = :org AND at >= :start AND at < :end AND decision IS NOT NULL"
-    "  ) rows WHERE position(convert_to('\"facts\":', 'UTF8') IN head) > 0"
-    "    AND (kind <> 'approval.asked' OR position(convert_to('\"code\":', 'UTF8') IN head) = 0)"
+    f"  SELECT task_id, seq, action, decision, substring(tail FROM 1 FOR position({_BRACE} IN tail)) AS facts FROM ("
+    "    SELECT task_id, seq, kind, action, decision, head, at_facts, substring(head FROM at_facts + 8) AS tail FROM ("
+    f"      SELECT task_id, seq, kind, action, decision, head, position({_FACTS} IN head) AS at_facts"
+    "      FROM trace_event WHERE org_id = :org AND at >= :start AND at < :end AND decision IS NOT NULL"
+    "    ) heads"
+    f"  ) rows WHERE at_facts > 0 AND (kind <> 'approval.asked' OR position({_CODE} IN head) = 0)"
     ") decisions GROUP BY action, decision, facts"
 )
 

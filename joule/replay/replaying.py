@@ -5,6 +5,7 @@ Reads the record and nothing else: no handler is in reach, no provider, no other
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
 from time import perf_counter_ns
 from uuid import UUID
@@ -51,7 +52,7 @@ async def replay(
     measurements and tests, which answer late or listen.
     """
     began = perf_counter_ns()
-    toolbox = toolbox or Toolbox()
+    toolbox = toolbox or _own_tools()
     recording, places = Recording(), dict[str, int]()
     for event in events:
         recording.take(_row(event))
@@ -142,7 +143,7 @@ def _ending(recording: Recording, outcome: str, answer: str, reads: frozenset[st
 def _versions(started: Row, recording: Recording, policy: Policy, toolbox: Toolbox) -> tuple[Version, ...]:
     """What the run depended on, then and now, in short."""
     now = {
-        "code": f"v{version('joule-agent')}",
+        "code": _code(),
         "graph": graph.digest(),
         "prompt": prompts.digest(),
         "tools": toolbox.digest,
@@ -155,6 +156,17 @@ def _versions(started: Row, recording: Recording, policy: Policy, toolbox: Toolb
     if found and found["connections"]:
         then["catalogue"], now["catalogue"] = str(found["catalogue_version"]), catalogue().version
     return tuple(Version(name=name, recorded=then[name][:12], now=now[name][:12]) for name in now)
+
+
+@cache
+def _own_tools() -> Toolbox:
+    """The tools every agent has. Their schemas take longer to write down than a task takes to replay."""
+    return Toolbox()
+
+
+@cache
+def _code() -> str:
+    return f"v{version('joule-agent')}"
 
 
 def _verdict(differences: Sequence[Difference]) -> Verdict:

@@ -25,7 +25,7 @@ _TRIED = text(
     " count(DISTINCT task_id) AS tasks FROM ("
     "  SELECT task_id, action, decision, head FROM trace_event"
     "  WHERE org_id = :org AND at >= :since AND decision IS NOT NULL ORDER BY at DESC LIMIT :most"
-    ") newest WHERE position(convert_to('\"trial\":', 'UTF8') IN head) > 0 GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1"
+    ") newest WHERE position(bytea '\\x22747269616c223a' IN head) > 0 GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1"
 )
 
 
