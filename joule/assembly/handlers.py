@@ -44,6 +44,8 @@ from memory.knowledge.handler import KnowledgeHandler
 from memory.knowledge.reading.parse import Reader
 from sandbox.handler import SandboxHandler
 from traces.grants.handler import GrantsHandler
+from traces.otel.exporting import Exporting
+from traces.otel.handler import ExportHandler
 from traces.proof.handler import ProofHandler
 from traces.proof.proofs import Proofs
 
@@ -62,6 +64,7 @@ class Parts:
     embedding: Embedding
     sandboxes: Sandboxes
     proofs: Proofs
+    exporting: Exporting
     policy: Callable[[], Policy]  # those Joule comes with; asked at each use
     rulebook: Rulebook  # those that organisations have of their own
 
@@ -218,4 +221,5 @@ def handlers(parts: Parts) -> list[Handler]:
             signing=parts.proofs.signing,
             delivery=parts.proofs.delivery,
         ),
+        ExportHandler(admission=parts.permits, exporting=parts.exporting),
     ]

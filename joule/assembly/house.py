@@ -14,6 +14,7 @@ from integrations.broker.guard import Network
 from joule.assembly import upkeep as upkeeps
 from joule.assembly.accounts import accounts
 from joule.assembly.embedding import embedding
+from joule.assembly.exporting import exporting
 from joule.assembly.handlers import Parts, handlers
 from joule.assembly.memories import FOLLOWERS, erased
 from joule.assembly.proving import loopback_of, proving
@@ -41,6 +42,7 @@ from joule.vault.vault import Vault
 from traces.announcing import Announcer
 from traces.ending import partitions
 from traces.opening import Journals
+from traces.otel.exporting import Exporting
 from traces.proof.proofs import Proofs
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class House:
     embedding_model: str | None  # what documents are embedded with; None: they are found by words alone
     sandboxes: Sandboxes
     proofs: Proofs
+    exporting: Exporting
     rooms: Rooms  # what is told of people
 
     @property
@@ -110,6 +113,7 @@ class House:
                 group.create_task(upkeeps.document_upkeep_of(self).keep_running()),
                 group.create_task(upkeeps.sandbox_upkeep_of(self).keep_running()),
                 group.create_task(upkeeps.proof_upkeep_of(self).keep_running()),
+                group.create_task(upkeeps.export_upkeep_of(self).keep_running()),
                 group.create_task(upkeeps.report_upkeep_of(self).keep_running()),
             )
             await stop.wait()
@@ -173,6 +177,7 @@ async def open_house(
             embedding=meaning,
             sandboxes=boxes,
             proofs=proof,
+            exporting=exporting(settings.otel, database=database, vault=vault, clock=now),
             policy=lambda: gate.policy,
             rulebook=rulebook,
         )
@@ -197,6 +202,7 @@ async def open_house(
                 embedding_model=None if meaning.embedder is None else meaning.embedder.model,
                 sandboxes=boxes,
                 proofs=proof,
+                exporting=parts.exporting,
                 rooms=parts.rooms,
             )
     finally:

@@ -24,6 +24,9 @@ from joule.tasks.lapsed import resume_lapsed
 from memory.knowledge.upkeep import Upkeep as DocumentUpkeep
 from sandbox.upkeep import Upkeep as SandboxUpkeep
 from traces.ending import partitions
+from traces.otel.actions import ExportSpans
+from traces.otel.results import Exported
+from traces.otel.upkeep import Upkeep as ExportUpkeep
 from traces.proof.actions import DeliverHeads
 from traces.proof.results import Delivered
 from traces.proof.upkeep import Upkeep as ProofUpkeep
@@ -143,6 +146,22 @@ def proof_upkeep_of(house: "House") -> ProofUpkeep:
         deliver=deliver,
         organisations=everywhere,
         every=timedelta(seconds=house.settings.proof.seal_seconds),
+    )
+
+
+def export_upkeep_of(house: "House") -> ExportUpkeep:
+    """What sends spans to the backend the deployment chose."""
+
+    async def export(org: OrgId) -> Exported:
+        system = Principal(org=org, person=None, role=Role.SYSTEM, via=Via.SYSTEM)
+        return await house.commands.perform(ExportSpans(principal=system))
+
+    return ExportUpkeep(
+        database=house.database,
+        exporting=house.exporting,
+        export=export,
+        organisations=_organisations(house),
+        every=timedelta(seconds=house.settings.otel.every_seconds),
     )
 
 

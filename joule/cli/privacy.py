@@ -13,6 +13,7 @@ from joule.cli._privacy_holds import hold
 TABLES = (
     "joule.vault.tables",
     "traces.tables",
+    "traces.otel.tables",
     "traces.ending.tables",
     "traces.proof.tables",
     "traces.grants.tables",

@@ -84,6 +84,10 @@ class OtelSettings(BaseSettings):
         SecretStr | None,
         Field(description="Headers the receiver wants, as `name=value,name=value`; may hold its key."),
     ] = None
+    metrics: Annotated[
+        bool,
+        Field(description="Whether metrics are sent too; a backend for spans alone, such as Phoenix, refuses them."),
+    ] = True
     service: Annotated[str, Field(description="What this installation is called there.")] = "joule"
     every_seconds: Annotated[
         int, Field(ge=1, le=3600, description="How often what was sealed since the last time is sent.")

@@ -92,6 +92,11 @@ class Exporting:
         """`backend` is None where none is configured: then nothing is ever due."""
         self._database, self._vault, self._clock, self._backend = database, vault, clock, backend
 
+    @property
+    def is_on(self) -> bool:
+        """Whether there is a backend."""
+        return self._backend is not None
+
     async def is_due(self, org: OrgId) -> bool:
         """Whether there are spans to send now."""
         if self._backend is None:

@@ -40,8 +40,8 @@ class Upkeep:
         self._organisations, self._every = organisations, every
 
     async def keep_running(self) -> None:
-        """A round now and every so often. Outlives a database and a backend that go away."""
-        while True:
+        """A round now and every so often, if there is a backend. Outlives a database and a backend that go away."""
+        while self._exporting.is_on:
             try:
                 await self.round()
             except _TROUBLE as problem:

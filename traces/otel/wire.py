@@ -28,7 +28,7 @@ class Backend(Protocol):
         ...
 
 
-def backend(endpoint: str, *, headers: Mapping[str, str], service: str) -> Backend:
+def backend(endpoint: str, *, headers: Mapping[str, str], service: str, metrics: bool = True) -> Backend:
     """The backend at `endpoint`, the base address of its OTLP/HTTP receiver.
 
     Raises `Misconfigured` for one that would be spoken with in clear, and where the library is not installed.
@@ -45,17 +45,18 @@ def backend(endpoint: str, *, headers: Mapping[str, str], service: str) -> Backe
         raise Misconfigured(
             "JOULE_OTEL_ENDPOINT is set, but OpenTelemetry is not installed", advice="Install `joule-agent[otel]`."
         ) from None
-    return _Otlp(endpoint.rstrip("/"), headers, service)
+    return _Otlp(endpoint.rstrip("/"), headers, service, metrics)
 
 
 class _Otlp:
-    def __init__(self, endpoint: str, headers: Mapping[str, str], service: str) -> None:
+    def __init__(self, endpoint: str, headers: Mapping[str, str], service: str, metrics: bool) -> None:
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource
 
         given = dict(headers)
         self._spans = OTLPSpanExporter(f"{endpoint}/v1/traces", headers=given, timeout=_TIMEOUT)
+        self._with_metrics = metrics
         self._metrics = OTLPMetricExporter(f"{endpoint}/v1/metrics", headers=given, timeout=_TIMEOUT)
         about = {"service.name": service, "service.version": version("joule-agent")}
         self._resource = Resource(about, names.SCHEMA)
@@ -64,7 +65,7 @@ class _Otlp:
         """See `Backend`."""
         if spans:
             self.export([_readable(span, self._resource) for span in spans])
-        if measures is not None:
+        if measures is not None and self._with_metrics:
             from opentelemetry.sdk.metrics.export import MetricExportResult
 
             if self._metrics.export(_metrics(measures, self._resource)) is not MetricExportResult.SUCCESS:

@@ -34,7 +34,11 @@ CHAT = rows(
     ("approval.given", "act/0/1", {}),
     ("action.intent", "act/0/1", {"action": "memory.forget_item", "effect": "delete", "tool": "forget", **DECIDED}),
     ("action.failed", "act/0/1", {"action": "memory.forget_item", "tool": "forget", "code": OutcomeUnknown.code}),
-    ("action.refused", "act/0/2", {"action": "memory.delete_file", "tool": "delete_file", **DECIDED, "decision": "deny"}),
+    (
+        "action.refused",
+        "act/0/2",
+        {"action": "memory.delete_file", "tool": "delete_file", **DECIDED, "decision": "deny"},
+    ),
     ("task.ended", None, {"outcome": "done"}),
 )
 
