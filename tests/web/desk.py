@@ -46,6 +46,10 @@ class Desk(Site):
             await until(self, started.task, until_it)
         return started.task
 
+    async def invitation(self, role: Role) -> str:
+        """The sign-in token of somebody new in `role`."""
+        return await self._invited(role, f"{new_id().hex}@people.test")
+
     @asynccontextmanager
     async def somebody(self, role: Role = Role.SUPPORT) -> AsyncIterator[httpx.AsyncClient]:
         """The browser of somebody new in `role`; of the one owner."""

@@ -4,6 +4,7 @@ What policy allows by role is narrowed here to what holds between two people and
 request, support reads under a live grant of its own alone, and what is over stays over.
 """
 
+import logging
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
@@ -50,6 +51,8 @@ from traces.grants.results import (
 )
 from traces.grants.tables import REASON, ContentAccessRow, ContentReadRow
 
+log = logging.getLogger("joule.traces")
+
 LONGEST_REASON = 1_000  # characters
 
 
@@ -86,6 +89,7 @@ class GrantsHandler:
     async def second_break_glass(self, permit: Permit, action: SecondBreakGlass, session: WriteSession) -> AccessOpened:
         self._admission.admit(permit, action)
         row = await self._waiting(session, action, action.access, BREAK_GLASS)
+        log.warning("a break-glass was opened: access %s to task %s", row.id, row.task_id)
         return self._open(permit, row, _who(action), parts=row.asked_parts, hours=row.asked_hours)
 
     async def grant_access(self, permit: Permit, action: GrantAccess, session: WriteSession) -> AccessOpened:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlmodel import col
 
 from joule.database.engine import ReadSession
@@ -151,6 +151,13 @@ async def reads(session: ReadSession, org: OrgId, *, task: TaskId | None = None,
         )
         for row, kind in found.all()
     ]
+
+
+async def are_due(session: ReadSession, org: OrgId, *, now: datetime) -> bool:
+    """Whether anything is past its time."""
+    accesses = exists().where(col(_Row.org_id) == org, col(_Row.forget_at) <= now)
+    read = exists().where(col(ContentReadRow.org_id) == org, col(ContentReadRow.forget_at) <= now)
+    return bool(await session.scalar(select(or_(accesses, read))))
 
 
 async def break_glasses(session: ReadSession, org: OrgId) -> list[UUID]:

@@ -242,7 +242,7 @@ def _facts(decided: TaskEvent) -> tuple[Fact, ...]:
 
 
 def _measured(end: TaskEvent | None) -> tuple[Fact, ...]:
-    known = ("provider", "boundary", "exit_code", "killed_by", "artifacts", "artifact_bytes", "refused_files", "fresh")
+    known = ("boundary", "exit_code", "killed_by", "artifacts", "artifact_bytes", "refused_files", "fresh")
     if end is None:
         return ()
     return tuple(
