@@ -210,7 +210,7 @@ class _Check:
         previous, time = bytes(32), ""
         decisions: Counter[str] = Counter()
         policies, versions = dict[str, None](), dict[str, None]()
-        kind = ""
+        kind, is_command = "", False
         for number, line in enumerate(_lines(self.files[ROWS])):
             said = json.loads(line)
             if _ENCODE(said).encode() != line:
@@ -228,6 +228,7 @@ class _Check:
                 said["attrs"],
             )
             self.hashes.append(previous)
+            is_command = is_command or attrs.get("task_kind") == "command"
             for name, entry in said["content"].items():
                 self.contents[number, name] = entry
             if "decision" in attrs:
@@ -239,13 +240,7 @@ class _Check:
         if not self.hashes:
             raise Broken(ROWS, "there is no row")
         self.report.rows, self.report.fields = len(self.hashes), len(self.contents)
-        self.report.ended = kind in {
-            "task.ended",
-            "action.result",
-            "action.performed",
-            "action.refused",
-            "action.failed",
-        }
+        self.report.ended = kind == "task.ended" or (is_command and kind.startswith("action."))
         self.report.decisions = dict(decisions)
         self.report.policies, self.report.code_versions = list(policies), list(versions)
 

@@ -55,37 +55,30 @@ class Upkeep:
     async def keep_running(self) -> None:
         """A round of each now and every so often. Outlives a database and receivers that go away."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(_repeated(self.seal, self._every, "the journal cannot be sealed just now"))
-            group.create_task(_repeated(self.send, self._every, "signed heads have to wait"))
+            group.create_task(self._led(_SEALS, self.seal, "the journal cannot be sealed just now"))
+            group.create_task(self._led(_SENDS, self.send, "signed heads have to wait"))
 
     async def seal(self) -> int:
-        """Seal what has moved in every organisation; how many chains had. Nothing while another worker does it."""
+        """Seal what has moved in every organisation; how many chains had. Several at once do no harm."""
         sealed = 0
-        async with self._alone(_SEALS) as alone:
-            if not alone:
-                self._looked.clear()  # whoever took over may have been killed: the next look is a thorough one
-                return 0
-            thorough = self._rounds % THOROUGH_EVERY == 0
-            self._rounds += 1
-            for org in await self._organisations():
-                now = self._clock.now()
-                last = self._looked.get(org)
-                since = None if thorough or last is None else min(last, now) - MARGIN
-                try:
-                    sealed += await self._sealing.seal(org, since=since)
-                    self._looked[org] = now
-                except _TROUBLE as problem:
-                    log.warning("the journal of %s could not be sealed: %s", org, _word(problem))
+        thorough = self._rounds % THOROUGH_EVERY == 0
+        self._rounds += 1
+        for org in await self._organisations():
+            now = self._clock.now()
+            last = self._looked.get(org)
+            since = None if thorough or last is None else min(last, now) - MARGIN
+            try:
+                sealed += await self._sealing.seal(org, since=since)
+                self._looked[org] = now
+            except _TROUBLE as problem:
+                log.warning("the journal of %s could not be sealed: %s", org, _word(problem))
         return sealed
 
     async def send(self) -> int:
-        """Send what is due; how many heads went out."""
-        async with self._alone(_SENDS) as alone:
-            if not alone:
-                return 0
-            places = asyncio.Semaphore(MOST_DELIVERIES)
-            orgs = await self._organisations()
-            return sum(await asyncio.gather(*(self._sent(org, places) for org in orgs)))
+        """Send what is due; how many heads went out. Several at once send the same twice."""
+        places = asyncio.Semaphore(MOST_DELIVERIES)
+        orgs = await self._organisations()
+        return sum(await asyncio.gather(*(self._sent(org, places) for org in orgs)))
 
     async def _sent(self, org: OrgId, places: asyncio.Semaphore) -> int:
         sent = 0
@@ -100,28 +93,37 @@ class Upkeep:
                 log.warning("heads of %s could not be sent: %s", org, _word(problem))
         return sent
 
-    @asynccontextmanager
-    async def _alone(self, lock: int) -> AsyncIterator[bool]:
-        """Whether nobody else does it. Held by a connection, so it ends with the process whatever happens."""
-        async with self._database.driver() as connection:
-            row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", [lock])).fetchone()
-            if row is None or not row[0]:
-                yield False
-                return
+    async def _led(self, lock: int, doing: Callable[[], Awaitable[object]], trouble: str) -> None:
+        """Do it every so often while this process is the one that does; else try to become it."""
+        while True:
             try:
-                yield True
-            finally:
-                await connection.execute("SELECT pg_advisory_unlock(%s)", [lock])
+                async with self._leading(lock) as leads:
+                    while await leads():
+                        await doing()
+                        await asyncio.sleep(self._every.total_seconds())
+            except _TROUBLE as problem:
+                log.warning("%s: %s", trouble, _word(problem))
+            await asyncio.sleep(self._every.total_seconds())
+
+    @asynccontextmanager
+    async def _leading(self, lock: int) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
+        """Asks whether this process leads. It does for as long as this connection lives, whatever happens to either.
+
+        A connection of its own: held for days, it must not be one of those that the journal needs.
+        """
+        options = "-c statement_timeout=10s"
+        async with await psycopg.AsyncConnection.connect(
+            self._database.url, autocommit=True, connect_timeout=5, options=options, application_name="joule proof"
+        ) as connection:
+            taken = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", [lock])).fetchone()
+            self._looked.clear()  # whoever led before may have been killed: the first look is a thorough one
+
+            async def leads() -> bool:
+                await connection.execute("SELECT 1")  # raises once it is lost
+                return taken is not None and bool(taken[0])
+
+            yield leads
 
 
 def _word(problem: Exception) -> str:
     return getattr(problem, "code", type(problem).__name__)
-
-
-async def _repeated(doing: Callable[[], Awaitable[object]], every: timedelta, trouble: str) -> None:
-    while True:
-        try:
-            await doing()
-        except _TROUBLE as problem:
-            log.warning("%s: %s", trouble, _word(problem))
-        await asyncio.sleep(every.total_seconds())
