@@ -50,7 +50,7 @@ async def test_a_hold_stands_on_every_page_and_nothing_is_erased_until_it_is_lif
     desk: Desk, owner: httpx.AsyncClient
 ) -> None:
     placed = await owner.post(f"{PAGE}/holds", data={"scope": "organisation", "reason": "The marmalade case"})
-    refused = await owner.post(f"{PAGE}/erase/task", data={"task": str(desk.task)})
+    refused = await owner.post(f"{PAGE}/erase/task", data={"task": str(desk.task), "sure": "true"})
     page, elsewhere = (await owner.get(PAGE)).text, (await owner.get("/account")).text
     hold = re.search(rf"{PAGE}/holds/([0-9a-f-]{{36}})/lift", page)
     assert hold is not None
@@ -82,7 +82,7 @@ async def test_an_erased_message_leaves_a_receipt_and_no_word(desk: Desk, owner:
     thread = f"/projects/{facts.project}/threads/{facts.thread}"
     before = (await owner.get(thread)).text
 
-    erased = await owner.post(f"{PAGE}/erase/task", data={"task": f" {task} "})
+    erased = await owner.post(f"{PAGE}/erase/task", data={"task": f" {task} ", "sure": "true"})
     page = (await owner.get(PAGE)).text
     receipt = re.search(rf"{PAGE}/receipts/[0-9a-f-]{{36}}", page)
 
@@ -102,16 +102,20 @@ async def test_a_person_is_told_and_then_erased(desk: Desk, owner: httpx.AsyncCl
     async with desk.somebody(Role.MEMBER) as member:
         person = re.findall(r'<option value="([0-9a-f-]{36})">[^<]*\(member\)', (await owner.get(PAGE)).text)[-1]
         told = await owner.post(f"{PAGE}/export", data={"who": person})
-        erased = await owner.post(f"{PAGE}/erase/person", data={"who": person})
+        unsure = await owner.post(f"{PAGE}/erase/person", data={"who": person})
+        erased = await owner.post(f"{PAGE}/erase/person", data={"who": person, "sure": "true"})
         gone = await member.get("/account")
 
     with zipfile.ZipFile(io.BytesIO(told.content)) as archive:
         assert {"manifest.json", "account.json", "messages.json"} <= set(archive.namelist())
         assert b"@people.test" in archive.read("account.json")
-    assert erased.status_code == 303
+    assert (unsure.status_code, erased.status_code) == (422, 303)
     assert gone.status_code in {303, 401}
     assert person not in (await owner.get(PAGE)).text
-    assert "that is not an id" in (await owner.post(f"{PAGE}/erase/person", data={"who": "x"})).text.lower()
+    assert (
+        "that is not an id"
+        in (await owner.post(f"{PAGE}/erase/person", data={"who": "x", "sure": "true"})).text.lower()
+    )
 
 
 async def test_an_organisation_ends_only_for_who_types_its_name(desk: Desk, owner: httpx.AsyncClient) -> None:

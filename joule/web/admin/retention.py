@@ -112,9 +112,15 @@ async def lift(web: Here, person: SettingsReader, hold: UUID) -> Response:
 
 
 @router.post("/erase/task")
-async def erase_task(web: Here, person: SettingsReader, task: Annotated[str, Form()] = "") -> Response:
+async def erase_task(
+    web: Here,
+    person: SettingsReader,
+    task: Annotated[str, Form()] = "",
+    sure: Annotated[bool, Form()] = False,
+) -> Response:
     """Erases one message."""
     try:
+        _must_be_sure(sure)
         chosen = TaskId(_id(task))
     except Invalid as error:
         return await _page(web, person, error=error)
@@ -127,9 +133,11 @@ async def erase_person(
     person: SettingsReader,
     who: Annotated[str, Form()] = "",
     with_files: Annotated[bool, Form()] = False,
+    sure: Annotated[bool, Form()] = False,
 ) -> Response:
     """Erases a person."""
     try:
+        _must_be_sure(sure)
         chosen = PersonId(_id(who))
     except Invalid as error:
         return await _page(web, person, error=error)
@@ -189,6 +197,11 @@ async def _done(web: Web, person: SignedInPerson, wish: Action[Any], *, to: str 
     except JouleError as error:
         return await _page(web, person, error=error)
     return RedirectResponse(to, status_code=303)
+
+
+def _must_be_sure(sure: bool) -> None:
+    if not sure:
+        raise Invalid("nothing was erased", advice="Tick that you know that it cannot be undone, then send it again.")
 
 
 def _id(word: str) -> UUID:

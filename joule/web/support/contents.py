@@ -67,9 +67,9 @@ def contents(steps: Sequence[Step], parts: Collection[Part]) -> dict[int, Conten
     told: dict[int, Contents] = {}
     words = "\n".join(str(e.content["request"]) for s in steps for e in s.events if "request" in e.content)
     minted: set[UUID] = set()
+    all_of = Part.RESULTS in parts  # else nobody can tell that a value stands in none of them
     for step in steps:
-        known = {Part.REQUEST, Part.RESULTS} <= set(parts)
-        found = _of(step.events, words=words if known else None, minted=minted)
+        found = _of(step.events, words=words if Part.REQUEST in parts else None, minted=minted if all_of else None)
         if found.values or found.passages:
             told[step.seq] = found
         for event in step.events:
@@ -77,7 +77,7 @@ def contents(steps: Sequence[Step], parts: Collection[Part]) -> dict[int, Conten
     return told
 
 
-def _of(events: Sequence[TaskEvent], *, words: str | None, minted: Collection[UUID]) -> Contents:
+def _of(events: Sequence[TaskEvent], *, words: str | None, minted: Collection[UUID] | None) -> Contents:
     values: dict[str, Value] = {}
     passages: dict[str, str] = {}
     labels: list[str] = []
@@ -105,12 +105,13 @@ def _of(events: Sequence[TaskEvent], *, words: str | None, minted: Collection[UU
     )
 
 
-def _value(name: str, said: Any, words: str | None, minted: Collection[UUID]) -> Value:
+def _value(name: str, said: Any, words: str | None, minted: Collection[UUID] | None) -> Value:
     if isinstance(said, Mapping) and set(said) == {"length"}:
         return Value(name=name, text=f"{said['length']} characters or bytes, kept out of the record", origin="")
     origin = ""
     if isinstance(said, str) and words is not None:
-        origin = _FROM[provenance({name: said}, words=words, minted=minted)]
+        found = provenance({name: said}, words=words, minted=minted or ())
+        origin = _FROM[found] if found is not Provenance.ELSEWHERE or minted is not None else ""
     return Value(name=name, text=_short(_told(said)), origin=origin)
 
 
