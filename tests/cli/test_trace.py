@@ -35,6 +35,7 @@ def joule(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 @pytest.fixture
 def task(settings: Settings) -> TaskId:
     """A task that was done."""
+
     async def done() -> TaskId:
         async with home(settings) as here:
             await here.upload("a.txt", b"words")
