@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from joule.database.engine import Database
 from joule.database.errors import DatabaseBusy
 from joule.kernel.ids import OrgId
+from traces.ending import holds
 from traces.ending.rules import CLASSES
 
 AHEAD: Final = timedelta(days=14)
@@ -125,7 +126,13 @@ async def drop_expired(database: Database, retention: str) -> Dropped:
 
 
 async def forget_seals(database: Database, org: OrgId, retention: str) -> int:
-    """Take the seals of an organisation that are past their class, in bounded batches; how many."""
+    """Take the seals of an organisation that are past their class, in bounded batches; how many.
+
+    None while anything of it is on hold: what is held is to be proven too.
+    """
+    async with database.read(org) as reading:
+        if await holds.standing(reading, org):
+            return 0
     gone = 0
     while True:
         async with database.write(org) as session:

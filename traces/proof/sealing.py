@@ -28,6 +28,7 @@ AT_ONCE = 2_000  # leaves in one transaction
 # gone with their partition is not sealed once more.
 _MOVED = (
     "SELECT c.task_id, c.retention, c.next_seq, c.head FROM trace_chain c WHERE c.org_id = :org {among}"
+    " AND c.retention <> 'hold'"  # kept past its class: it was sealed in its time
     " AND NOT EXISTS (SELECT FROM trace_seal s"
     "   WHERE s.org_id = c.org_id AND s.task_id = c.task_id AND s.rows = c.next_seq)"
     " AND EXISTS (SELECT FROM trace_event l WHERE l.org_id = c.org_id AND l.task_id = c.task_id"
