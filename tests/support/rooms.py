@@ -10,6 +10,8 @@ ROOMS = (
     "traces",
     "traces.ending",
     "traces.proof",
+    "traces.otel",
+    "traces.grants",
     "joule.identity",
     "memory",
     "memory.items",
