@@ -12,7 +12,7 @@ from typing import Final
 from traces.records import Kind, Row
 
 _OF_BOTH: Final = frozenset({"action", "effect", "binding", "tool"})
-_OF_INTENT: Final = _OF_BOTH | {"facts", "policies", "bundle", "decision", "decision_id"}
+_OF_INTENT: Final = _OF_BOTH | {"facts", "policies", "bundle", "decision", "decision_id", "trial", "trial_policies"}
 _JOINED: Final = frozenset({"read", "model"})  # effects that change nothing
 
 

@@ -82,6 +82,8 @@ def _are_facts(value: Any) -> bool:
 
 
 ATTRIBUTES: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "about_task": _is_id,  # another task: the one whose content was asked for, granted or read
+    "access": _is_id,  # the request or grant
     "action": _is_word,
     "approval_id": _is_id,
     "artifact_bytes": _is_count,
@@ -98,14 +100,16 @@ ATTRIBUTES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "effect": _is_word,
     "exit_code": _is_count,
     "facts": _are_facts,
+    "facts_schema": _is_count,
     "fresh": _is_count,  # 1: the sandbox was made for this run
     "graph": _is_hash,
     "input_tokens": _is_count,
     "integrity": _is_word,
     "killed_by": _is_word,
-    "model": _is_hash,
+    "model": _is_word,  # as the deployment names it
     "outcome": _is_word,
     "output_tokens": _is_count,
+    "parts": _is_word,  # of a task's content, joined by +
     "person": _is_id,
     "policies": _are_words,
     "project": _is_id,
@@ -118,6 +122,8 @@ ATTRIBUTES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "thread": _is_id,
     "tool": _is_word,
     "tools": _is_hash,
+    "trial": _is_word,  # what policies on trial would have decided, where that is something else
+    "trial_policies": _are_words,
 }
 
 

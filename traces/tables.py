@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, Text
+from sqlalchemy import CheckConstraint, Index, LargeBinary, Text, text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlmodel import Field, SQLModel
 
@@ -25,7 +25,10 @@ class TraceChain(SQLModel, table=True):
 
     __tablename__ = "trace_chain"
     __table_args__: ClassVar[Any] = (
-        CheckConstraint("retention IN ('1d', '7d', '30d', '90d', '1y', '7y')", name="trace_chain_retention_check"),
+        CheckConstraint(
+            "retention IN ('1d', '7d', '30d', '90d', '1y', '7y', 'hold')", name="trace_chain_retention_check"
+        ),
+        Index("trace_chain_by_start", "started_at", postgresql_using="brin"),
         _kept("workspace.trace", "traces.sweep"),
     )
 
@@ -45,6 +48,7 @@ class TraceEvent(SQLModel, table=True):
     __tablename__ = "trace_event"
     __table_args__: ClassVar[Any] = (
         Index("trace_event_by_time", "org_id", "at"),
+        Index("trace_event_commands", "org_id", "at", "task_id", postgresql_where=text("call = 'command'")),
         {**_kept("workspace.trace", "traces.sweep"), "postgresql_partition_by": "LIST (retention)"},
     )
 

@@ -16,7 +16,9 @@ from joule.agent.task import Claim, End, Outcome, done, failed, stopped, waiting
 from joule.agent.tools import Bench, Toolbox
 from joule.agent.work import bench_of, label_codec, words_of, work
 from joule.database.errors import DatabaseAway
+from joule.governance import facts
 from joule.governance.gate import Gate
+from joule.governance.rules.rulebook import InForce
 from joule.kernel.errors import ApprovalNeeded, Fenced, JouleError, JournalDown, LimitReached, Stopped
 from joule.kernel.settings import TaskSettings
 from sandbox.actions import RunPython
@@ -52,8 +54,9 @@ class Runner:
     async def _run(self, claim: Claim, journal: TaskJournal) -> Outcome:
         if journal.recording.ended is not None:
             return _as_recorded(journal.recording.ended)
-        started = await self._start(journal, claim)
-        gate = self._gate.over(journal, words=words_of(started), stop=claim.stop)
+        rules = await self._gate.in_force(claim.org)
+        started = await self._start(journal, claim, rules)
+        gate = self._gate.over(journal, words=words_of(started), stop=claim.stop, rules=rules)
         bench = bench_of(gate, principal=claim.principal, project=claim.project, started=started)
         try:
             async with asyncio.timeout(self._settings.max_seconds):
@@ -72,7 +75,7 @@ class Runner:
             return await self._end(journal, bench, self._failed(journal, problem), problem)
         return await self._end(journal, bench, done(answer))
 
-    async def _start(self, journal: TaskJournal, claim: Claim) -> Mapping[str, Any]:
+    async def _start(self, journal: TaskJournal, claim: Claim, rules: InForce) -> Mapping[str, Any]:
         """What the task began with: as recorded if it began before, else what it is claimed with now."""
         if journal.recording.started is not None:
             journal.note(Kind.TASK_RESUMED, attrs={"attempt": claim.attempt})
@@ -108,7 +111,8 @@ class Runner:
                 "graph": graph.digest(),
                 "prompt": prompts.digest(),
                 "tools": self._toolbox.digest,
-                "bundle": self._gate.policy.digest,
+                "bundle": rules.policy.digest,
+                "facts_schema": facts.VERSION,
             },
             content=content,
         )

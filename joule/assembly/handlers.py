@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from integrations.care.handler import CareHandler
 from integrations.handler import IntegrationsHandler
@@ -10,9 +11,13 @@ from integrations.revoking import Revoking
 from joule.assembly.accounts import Accounts
 from joule.assembly.embedding import Embedding
 from joule.assembly.memories import FOLLOWERS, known_project, names_of
+from joule.assembly.privacy import rooms
+from joule.assembly.reading import OnRecord
 from joule.assembly.sandboxes import Sandboxes
 from joule.database.engine import Database
 from joule.governance.policy import Policy
+from joule.governance.rules.handler import RulesHandler
+from joule.governance.rules.rulebook import Rulebook
 from joule.identity.addresses import Addresses
 from joule.identity.handler import IdentityHandler
 from joule.identity.lifetimes import Lifetimes
@@ -24,6 +29,8 @@ from joule.kernel.settings import Settings
 from joule.llm.handler import LanguageModelHandler
 from joule.llm.prices import Prices
 from joule.llm.providers.base import ChatModel
+from joule.privacy.handler import PrivacyHandler
+from joule.privacy.parts import Rooms
 from joule.replay.handler import ReplayHandler
 from joule.tasks.dispatch import Queue
 from joule.tasks.handler import TasksHandler
@@ -36,6 +43,11 @@ from memory.items.handler import ItemsHandler
 from memory.knowledge.handler import KnowledgeHandler
 from memory.knowledge.reading.parse import Reader
 from sandbox.handler import SandboxHandler
+from traces.grants.handler import GrantsHandler
+from traces.otel.exporting import Exporting
+from traces.otel.handler import ExportHandler
+from traces.proof.handler import ProofHandler
+from traces.proof.proofs import Proofs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +63,38 @@ class Parts:
     accounts: Accounts
     embedding: Embedding
     sandboxes: Sandboxes
-    policy: Callable[[], Policy]  # those in force; asked at each use
+    proofs: Proofs
+    exporting: Exporting
+    policy: Callable[[], Policy]  # those Joule comes with; asked at each use
+    rulebook: Rulebook  # those that organisations have of their own
+
+    @cached_property
+    def waiting(self) -> WaitingTasks:
+        """The tasks that wait for a permission of a connected account."""
+        return WaitingTasks(vault=self.vault, clock=self.clock, dispatcher=Queue())
+
+    @cached_property
+    def revoking(self) -> Revoking:
+        """What ends connections."""
+        return Revoking(
+            database=self.database,
+            vault=self.vault,
+            clock=self.clock,
+            endpoints=self.accounts.endpoints,
+            synced=self.accounts.synced,
+            waiting=self.waiting,
+        )
+
+    @cached_property
+    def rooms(self) -> Rooms:
+        """What each room erases and tells of people."""
+        return rooms(vault=self.vault, clock=self.clock, store=self.sandboxes.store, revoking=self.revoking)
 
 
 def handlers(parts: Parts) -> list[Handler]:
     """The handlers of all rooms that come with Joule."""
     settings, database, vault, clock = parts.settings, parts.database, parts.vault, parts.clock
-    connected, waiting = parts.accounts, WaitingTasks(vault=parts.vault, clock=parts.clock, dispatcher=Queue())
+    connected, waiting = parts.accounts, parts.waiting
     return [
         MemoryHandler(
             admission=parts.permits,
@@ -125,8 +162,16 @@ def handlers(parts: Parts) -> list[Handler]:
             followers=FOLLOWERS,
         ),
         ReplayHandler(
-            admission=parts.permits, database=database, vault=vault, policy=parts.policy, settings=settings.task
+            admission=parts.permits,
+            database=database,
+            vault=vault,
+            clock=clock,
+            policy=parts.policy,
+            rulebook=parts.rulebook,
+            settings=settings.task,
+            may_read=OnRecord(clock=clock),
         ),
+        RulesHandler(admission=parts.permits, vault=vault, clock=clock, policy=parts.policy),
         IntegrationsHandler(
             admission=parts.permits,
             database=database,
@@ -150,15 +195,17 @@ def handlers(parts: Parts) -> list[Handler]:
             network=connected.network,
             refreshing=connected.refreshing,
             endpoints=connected.served,
-            revoking=Revoking(
-                database=database,
-                vault=vault,
-                clock=clock,
-                endpoints=connected.endpoints,
-                synced=connected.synced,
-                waiting=waiting,
-            ),
+            revoking=parts.revoking,
             loopback=connected.loopback,
+        ),
+        PrivacyHandler(
+            admission=parts.permits,
+            database=database,
+            vault=vault,
+            clock=clock,
+            signing=parts.proofs.signing,
+            rooms=parts.rooms,
+            retention=settings.trace_retention,
         ),
         SandboxHandler(
             admission=parts.permits,
@@ -167,4 +214,12 @@ def handlers(parts: Parts) -> list[Handler]:
             running=parts.sandboxes.running,
             known_project=parts.sandboxes.known_project,
         ),
+        GrantsHandler(admission=parts.permits, vault=vault, clock=clock),
+        ProofHandler(
+            admission=parts.permits,
+            bundles=parts.proofs.bundles,
+            signing=parts.proofs.signing,
+            delivery=parts.proofs.delivery,
+        ),
+        ExportHandler(admission=parts.permits, exporting=parts.exporting),
     ]

@@ -10,11 +10,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from integrations.broker.guard import Network
 from joule.assembly import upkeep as upkeeps
 from joule.assembly.accounts import accounts
 from joule.assembly.embedding import embedding
+from joule.assembly.exporting import exporting
 from joule.assembly.handlers import Parts, handlers
 from joule.assembly.memories import FOLLOWERS, erased
+from joule.assembly.proving import loopback_of, proving
 from joule.assembly.sandboxes import Sandboxes, sandboxes
 from joule.database.age import check_schema
 from joule.database.engine import Database
@@ -22,6 +25,7 @@ from joule.database.walls import check_role, check_walls
 from joule.governance.commands import Commands
 from joule.governance.gate import Gate
 from joule.governance.policy import Policy, shipped
+from joule.governance.rules.rulebook import Rulebook
 from joule.identity import queries as people
 from joule.kernel.clock import Clock, SystemClock
 from joule.kernel.ending import end
@@ -32,11 +36,15 @@ from joule.kernel.settings import Settings
 from joule.llm.providers.base import ChatModel, EmbeddingModel
 from joule.llm.providers.quiet import silence
 from joule.llm.providers.registry import open_model
+from joule.privacy.parts import Rooms
 from joule.tasks.dispatch import Queue
 from joule.vault.configured import wrapper_of
 from joule.vault.vault import Vault
 from traces.announcing import Announcer
+from traces.ending import partitions
 from traces.opening import Journals
+from traces.otel.exporting import Exporting
+from traces.proof.proofs import Proofs
 
 if TYPE_CHECKING:
     from joule.agent.tools import Tool
@@ -55,6 +63,14 @@ class House:
     commands: Commands
     embedding_model: str | None  # what documents are embedded with; None: they are found by words alone
     sandboxes: Sandboxes
+    proofs: Proofs
+    exporting: Exporting
+    rooms: Rooms  # what is told of people
+
+    @property
+    def policy(self) -> Policy:
+        """The policies Joule comes with."""
+        return self.gate.policy
 
     @property
     def reasons(self) -> Mapping[str, str]:
@@ -93,9 +109,13 @@ class House:
             upkeep = (
                 group.create_task(upkeeps.keep_partitions_ahead(self)),
                 group.create_task(upkeeps.upkeep_of(self).keep_running()),
+                group.create_task(upkeeps.journal_sweep_of(self).keep_running()),
                 group.create_task(upkeeps.account_upkeep_of(self).keep_running()),
                 group.create_task(upkeeps.document_upkeep_of(self).keep_running()),
                 group.create_task(upkeeps.sandbox_upkeep_of(self).keep_running()),
+                group.create_task(upkeeps.proof_upkeep_of(self).keep_running()),
+                group.create_task(upkeeps.export_upkeep_of(self).keep_running()),
+                group.create_task(upkeeps.report_upkeep_of(self).keep_running()),
             )
             await stop.wait()
             worker.stop()
@@ -142,7 +162,10 @@ async def open_house(
         )
         boxes = sandboxes(settings, database=database, vault=vault, clock=now)
         outside.push_async_callback(boxes.sessions.close)
-        permits = Permits(clock=now)
+        permits, rulebook = Permits(clock=now), Rulebook(database=database, vault=vault)
+        webhooks = Network(loopback=loopback_of(settings.proof))
+        outside.push_async_callback(webhooks.close)
+        proof = proving(settings.proof, database=database, vault=vault, clock=now, network=webhooks)
         parts = Parts(
             settings=settings,
             database=database,
@@ -153,17 +176,20 @@ async def open_house(
             accounts=connected,
             embedding=meaning,
             sandboxes=boxes,
+            proofs=proof,
+            exporting=exporting(settings.otel, database=database, vault=vault, clock=now),
             policy=lambda: gate.policy,
+            rulebook=rulebook,
         )
         rooms = [*handlers(parts), *more]
         actions = [action for handler in rooms for action in handler.methods()]
         policy = Policy(f"{shipped()}\n{more_policy}", actions=actions)
-        gate = Gate(policy=policy, permits=permits, handlers=rooms, clock=now)
+        gate = Gate(policy=policy, permits=permits, handlers=rooms, clock=now, rulebook=rulebook)
         announcer = Announcer(database)
         journals = Journals(database=database, vault=vault, clock=now, announce=announcer)
         commands = Commands(gate=gate, journals=journals, retention=settings.trace_retention)
         async with database.unscoped() as session:  # the house may have stood empty for longer than was made ahead
-            await journals.ensure_partitions(session, settings.trace_retention)
+            await partitions.ensure_all(session, default=settings.trace_retention, now=now.now())
         async with announcer.running():
             yield House(
                 settings=settings,
@@ -175,6 +201,9 @@ async def open_house(
                 commands=commands,
                 embedding_model=None if meaning.embedder is None else meaning.embedder.model,
                 sandboxes=boxes,
+                proofs=proof,
+                exporting=parts.exporting,
+                rooms=parts.rooms,
             )
     finally:
         await outside.aclose()

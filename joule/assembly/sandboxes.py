@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from joule.assembly.buckets import bucket_client
+from joule.assembly.holding import is_held
 from joule.database.engine import Database, WriteSession
 from joule.kernel.action import Action
 from joule.kernel.clock import Clock
-from joule.kernel.errors import Misconfigured, NotFound
+from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, PersonId, ProjectId
 from joule.kernel.label import Label
 from joule.kernel.permit import Permit
-from joule.kernel.sections import ArtifactSettings
 from joule.kernel.settings import Settings
 from joule.vault.vault import Vault
 from memory import queries, saving
@@ -35,7 +35,6 @@ from sandbox.upkeep import Organisations, Perform, Upkeep
 _MIB = 2**20
 _SWEPT_EVERY = timedelta(minutes=1)
 _ASKED_AGAIN_AFTER = timedelta(minutes=1)  # where no sandbox could be started
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class FilesOfProjects:
@@ -124,6 +123,8 @@ class Sandboxes:
     async def is_due(self, org: OrgId) -> bool:
         """Whether a sweep of the organisation would end anything."""
         async with self.database.read(org) as session:
+            if await is_held(session, org):
+                return False
             return await is_due(session, org, self.known_project, now=self.clock.now())
 
     def upkeep(self, perform: Perform, organisations: Organisations) -> Upkeep:
@@ -171,26 +172,8 @@ def store_of(settings: Settings) -> Store:
     chosen = settings.artifacts
     if chosen.bucket is None:
         return FolderStore(settings.artifact_folder)
-    return BucketStore(_client(chosen), bucket=chosen.bucket)
-
-
-def _client(chosen: ArtifactSettings) -> Any:
-    address = urlsplit(chosen.endpoint or "https://")
-    if address.scheme != "https" and address.hostname not in _LOOPBACK:
-        raise Misconfigured(
-            "the artifact bucket would be spoken with in clear",
-            advice="Set JOULE_ARTIFACTS_ENDPOINT to an https address.",
-        )
-    try:
-        import boto3  # type: ignore[import-untyped,unused-ignore]
-        from botocore.config import Config  # type: ignore[import-untyped,unused-ignore]
-    except ImportError:
-        raise Misconfigured(
-            "a bucket is configured for artifacts, but boto3 is not installed", advice="Install `joule-agent[aws]`."
-        ) from None
-
-    waits = Config(connect_timeout=5, read_timeout=30, retries={"max_attempts": 3, "mode": "standard"})
-    return boto3.client("s3", endpoint_url=chosen.endpoint, config=waits)
+    client = bucket_client(chosen.endpoint, of="artifacts", setting="JOULE_ARTIFACTS_ENDPOINT")
+    return BucketStore(client, bucket=chosen.bucket)
 
 
 def _same(name: str) -> str:

@@ -28,7 +28,7 @@ from joule.bench._ground import ground
 from joule.bench._planted import Planted
 from joule.bench._rotating import serving
 from joule.bench._scripted import Scripted
-from joule.bench._visitor import web_process
+from joule.bench._visitor import Answer, web_process
 from joule.bench.report import Report
 from joule.database.server import EmbeddedServer
 from joule.governance.commands import Commands
@@ -105,6 +105,7 @@ async def hunt(settings: Settings, *, server: EmbeddedServer, superuser: str) ->
                 await _kept.fill(house, owner.principal, planted)
                 support = await _errands.supporter(house, planted, owner)
                 pages = await _support_pages(support, (*tasks, *used))
+                shown += await _access(owner, support, planted, tasks[0])
                 raised = await _raised(house.commands, owner.principal, planted)
             finally:
                 stop.set()
@@ -222,7 +223,27 @@ async def _support_pages(support: Person, tasks: tuple[str, ...]) -> list[tuple[
         if timeline.status != 200 or replay.status != 200:
             raise Unavailable(f"the pages of support ({timeline.status}, {replay.status})")
         pages += [(f"/support/tasks/{task}", timeline.body), (f"/support/tasks/{task}/replay", replay.body)]
+        for form in ("what-if", "export", "bundle"):
+            answer = await support.visitor.form(f"/support/tasks/{task}/{form}")
+            if answer.status != 200:
+                raise Unavailable(f"the pages of support ({form}: {answer.status})")
+            pages.append((f"/support/tasks/{task}/{form}", answer.body))
+    pages.append(("/support/compare", (await support.visitor.get(f"/support/compare?a={tasks[0]}&b={tasks[-1]}")).body))
     return pages
+
+
+async def _access(owner: Person, support: Person, planted: Planted, task: str) -> list[Answer]:
+    """Support asks, the owner grants, support reads: the words stand on those pages and nowhere else."""
+    asked = {"part": "request", "reason": planted.word("reason of a request for access"), "hours": "1"}
+    if (await support.visitor.form(f"/support/tasks/{task}/ask", **asked)).status != 303:
+        raise Unavailable("a request for access")
+    page = await owner.visitor.get("/admin/access")
+    access = page.text.split("/admin/access/")[1][:36]
+    granted = await owner.visitor.form(f"/admin/access/{access}/grant", part="request", hours="1")
+    read = await support.visitor.form(f"/support/tasks/{task}/content")
+    if (granted.status, read.status) != (303, 200):
+        raise Unavailable(f"a grant ({granted.status}, {read.status})")
+    return [page, read, await owner.visitor.get("/admin/audit"), await owner.visitor.form("/admin/audit/export")]
 
 
 def _without_names(page: bytes, planted: Planted) -> bytes:

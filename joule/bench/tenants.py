@@ -21,6 +21,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import text
 
 from joule.assembly import House, open_house
+from joule.bench import _traced
 from joule.bench._ground import Ground, ground
 from joule.bench._holdings import fill
 from joule.bench._rotating import Rotating, rotating
@@ -142,6 +143,7 @@ async def _tenant(house: House, port: int, provider: Rotating, name: str) -> Ten
     visitor = Visitor(port=port)
     await visitor.sign_in(link.token.get_secret_value())
     session = await _session(house, org)
+    traced = await _traced.fill(house, owner, mark=mark, task=started.task)
     holdings = (await fill(house, owner, provider, mark=mark)).ids()
     ids = {
         "project": project,
@@ -156,6 +158,9 @@ async def _tenant(house: House, port: int, provider: Rotating, name: str) -> Ten
         "follows": started.task,
         "replaces": started.task,
         "question": approval,
+        **traced,
+        "a": started.task,
+        "b": started.task,
         **holdings,
     }
     return Tenant(org=org, mark=mark, ids={key: str(value) for key, value in ids.items()}, visitor=visitor)
@@ -246,6 +251,7 @@ async def _controls(routes: Sequence[APIRoute], theirs: Tenant) -> int:
         "/admin/integrations",
         "/admin/integrations/mcp",
         "/admin/connections/{connection}",
+        "/admin/access",
     }
     missed = 0
     for route in routes:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pydantic_settings import BaseSettings
 
+from joule.cli._checks_journal import partitions
 from joule.cli._installation import addressed, app_url
 from joule.database.errors import DatabaseAway
 from joule.kernel.errors import JouleError
@@ -256,6 +257,27 @@ async def worker(settings: Settings) -> tuple[bool, str, str]:
 
 _WORKERS = "SELECT count(*) FROM queue.procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %s)"
 
+
+async def export(settings: Settings) -> tuple[bool, str, str]:
+    from joule.identity.deployment import DEPLOYMENT
+    from joule.identity.queries import organisations
+    from traces.otel.queries import export_state
+
+    if not settings.otel.endpoint:
+        return True, "no spans are sent anywhere", ""
+    async with _database(settings) as database:
+        async with database.read(DEPLOYMENT) as session:
+            orgs = await organisations(session)
+        states = []
+        for org in orgs:
+            async with database.read(org) as session:
+                states.append(await export_state(session, org))
+    behind = [each for each in states if each is not None and each.failures]
+    waiting = sum(each.waiting for each in states if each is not None)
+    found = f"{waiting} signed heads wait to be sent as spans; {len(behind)} organisations could not be sent"
+    return not behind, found, "Look at JOULE_OTEL_ENDPOINT and its backend; nothing is lost meanwhile."
+
+
 CHECKS: Mapping[str, Check] = {
     "python": python,
     "settings": variables,
@@ -266,10 +288,12 @@ CHECKS: Mapping[str, Check] = {
     "role": role,
     "schema": schema,
     "walls": walls,
+    "journal": partitions,
     "model": model,
     "meaning": meaning,
     "reading": reading,
     "sandbox": sandbox,
     "pack": pack,
     "worker": worker,
+    "export": export,
 }

@@ -1,4 +1,4 @@
-"""`joule policy`: looks at policies before they are used."""
+"""`joule policy`: looks at policies before they are used, and keeps your organisation's own."""
 
 from importlib import import_module
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from joule.cli._output import Output, reporting
+from joule.cli._policies import COMMANDS
 from joule.kernel.errors import Invalid
 
 if TYPE_CHECKING:
@@ -22,31 +23,47 @@ ACTIONS = (
     "joule.llm.actions",
     "joule.tasks.actions",
     "joule.replay.actions",
+    "joule.privacy.actions",
+    "joule.governance.rules.actions",
     "integrations.actions",
     "integrations.care.actions",
     "integrations.mcp.actions",
     "sandbox.actions",
+    "traces.otel.actions",
+    "traces.proof.actions",
+    "traces.grants.actions",
 )
 
 
 @click.group("policy")
 def command() -> None:
-    """Check policy files before they are used."""
+    """Check, draft, try and enforce policies; ask what they would have decided."""
+
+
+for each_command in COMMANDS:
+    command.add_command(each_command)
 
 
 @command.command("check")
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option("--own", is_flag=True, help="Check them as your organisation's own, beside those Joule comes with.")
 @reporting
-async def check(output: Output, paths: tuple[Path, ...]) -> None:
+async def check(output: Output, paths: tuple[Path, ...], own: bool) -> None:
     """Check Cedar files, or all .cedar files of a folder, as Joule does when it starts.
 
     Without a path the policies that Joule comes with are checked. Exits with 6 when they cannot be used.
     """
     from joule.governance.policy import Policy, shipped
 
+    if own and not paths:
+        raise Invalid("nothing was named to check", advice="Name the file of your own policies after --own.")
     actions = every_action()
     text = "\n".join(_read(path) for path in paths) if paths else shipped()
-    policy = Policy(text, actions=actions)
+    policy = (
+        Policy(shipped(), actions=actions).restricted(text, prefix="own.draft")
+        if own
+        else Policy(text, actions=actions)
+    )
     told = {"ok": True, "digest": policy.digest, "actions": sorted(action.name for action in actions)}
     output.result(told, f"The policies can be used. They are checked for {len(actions)} actions.")
 

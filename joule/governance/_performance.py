@@ -15,7 +15,7 @@ from joule.governance import approvals
 from joule.governance.approvals import Asked
 from joule.governance.errors import Unexpected
 from joule.governance.flow import Provenance
-from joule.kernel.action import Action, result_codec
+from joule.kernel.action import Action, Effect, result_codec
 from joule.kernel.clock import Clock
 from joule.kernel.errors import (
     Fenced,
@@ -31,6 +31,7 @@ from joule.kernel.ids import DecisionId, new_id
 from joule.kernel.permit import Permit, Permits
 from joule.kernel.principal import Via
 from joule.kernel.stop import Stop
+from traces.ending import holds
 from traces.journal import TaskJournal
 from traces.records import Kind
 
@@ -110,6 +111,9 @@ class Performance:
         started = perf_counter_ns()
         async with self._journal.transaction() as transaction:
             await self._spend(transaction.session, doing)
+            who = doing.action.principal
+            if doing.action.effect is Effect.DELETE and who.via is not Via.SYSTEM:  # upkeep looks for itself
+                await holds.may_delete(transaction.session, who.org, who.person)
             await transaction.write(Kind.INTENT, **doing.intent)
             result = await doing.method(doing.permit, doing.action, transaction.session)
             await transaction.write(Kind.RESULT, **self._result(doing, result, started))

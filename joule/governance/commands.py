@@ -22,15 +22,17 @@ class Commands:
     """Performs actions at a person's own hand."""
 
     def __init__(self, *, gate: Gate, journals: Journals, retention: str) -> None:
+        """`retention`: the class of their journals in organisations that have chosen none."""
         self._gate, self._journals, self._retention = gate, journals, retention
 
     async def perform(self, action: Action[R]) -> R:
         """Perform one action, journalled before this returns. Raises what the gate or the action raises."""
         action = _labelled(action)
-        journal = await self._journals.command(action.principal.org, TaskId(new_id()), retention=self._retention)
+        who = action.principal
+        journal = await self._journals.command(who.org, TaskId(new_id()), person=who.person, retention=self._retention)
         about: dict[str, str] = {"task_kind": "command"}
-        if action.principal.person is not None:
-            about["person"] = str(action.principal.person)
+        if who.person is not None:
+            about["person"] = str(who.person)
         try:
             journal.note(Kind.TASK_STARTED, attrs=about)
             result = await self._gate.over(journal).perform(action, call=CALL)

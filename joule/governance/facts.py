@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from joule.governance.decision import Facts
 from joule.governance.flow import Provenance
 from joule.kernel.action import Action
+
+VERSION: Final = 1
+"""Raised when a fact is added, goes, or comes to mean something else; each task records the one it was decided by."""
+
+FACTS: Final = frozenset({"role", "via", "effect", "purpose", "integrity", "training", "provenance", "approved"})
+"""All that a policy may look at beside the action: exactly what `facts_of` gives."""
 
 
 def facts_of(action: Action[Any], *, provenance: Provenance, approved: bool) -> Facts:

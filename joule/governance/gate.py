@@ -9,20 +9,22 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn, TypeVar, cast
 from uuid import UUID
 
-from joule.governance import _step_up, approvals
+from joule.governance import _asking, _step_up, approvals
+from joule.governance._deciding import judged
 from joule.governance._performance import Performance, dump
 from joule.governance._wish import own
 from joule.governance.approvals import Answer, Asked
-from joule.governance.decision import Ask, Decision, Deny, Facts
+from joule.governance.decision import Ask, Deny, Facts
 from joule.governance.ends import again
-from joule.governance.facts import facts_of, ids_in, resource_of
+from joule.governance.facts import facts_of, ids_in
 from joule.governance.flow import provenance_of
-from joule.governance.policy import UNDECIDED, Policy
+from joule.governance.policy import Policy
+from joule.governance.rules.rulebook import InForce, Rulebook
 from joule.kernel.action import Action
 from joule.kernel.clock import Clock
 from joule.kernel.errors import ApprovalNeeded, GrantMissing, OutcomeUnknown, Refused, Stopped
 from joule.kernel.handler import Handler, Method
-from joule.kernel.ids import DecisionId, new_id
+from joule.kernel.ids import OrgId
 from joule.kernel.permit import Permits
 from joule.kernel.principal import Via
 from joule.kernel.stop import Stop
@@ -32,32 +34,48 @@ from traces.recording import Step
 from traces.records import Kind, Row
 
 R = TypeVar("R")
-_UNKNOWN = Deny(policies=(), reason="no policy allows this", advice="")
-_FOREIGN = Deny(policies=(), reason="it is not about this organisation", advice="")
 
 
 class Gate:
     """The policy enforcement point of one process. Give it a task's journal and it performs that task's actions."""
 
-    def __init__(self, *, policy: Policy, permits: Permits, handlers: Iterable[Handler], clock: Clock) -> None:
-        self.policy, self.permits, self.clock = policy, permits, clock
+    def __init__(
+        self,
+        *,
+        policy: Policy,
+        permits: Permits,
+        handlers: Iterable[Handler],
+        clock: Clock,
+        rulebook: Rulebook | None = None,
+    ) -> None:
+        """`policy` is what Joule comes with; `rulebook` knows what organisations have of their own."""
+        self.policy, self.permits, self.clock, self._rulebook = policy, permits, clock, rulebook
         self.methods: dict[type[Action[Any]], Method] = {}
         for handler in handlers:
             self.methods.update(handler.methods())
 
-    def over(self, journal: TaskJournal, *, words: str = "", stop: Stop | None = None) -> "TaskGate":
-        """The gate for one task. `words` is all the person wrote in this conversation."""
-        return TaskGate(self, journal, words=words, stop=stop)
+    async def in_force(self, org: OrgId) -> InForce:
+        """The policies that decide for an organisation now."""
+        return await self._rulebook.of(org, self.policy) if self._rulebook else InForce(policy=self.policy)
+
+    def over(
+        self, journal: TaskJournal, *, words: str = "", stop: Stop | None = None, rules: InForce | None = None
+    ) -> "TaskGate":
+        """The gate for one task. `words`: all the person wrote in this conversation; `rules`: just found in force."""
+        return TaskGate(self, journal, words=words, stop=stop, rules=rules)
 
 
 class TaskGate:
     """The gate over one task's journal."""
 
-    def __init__(self, gate: Gate, journal: TaskJournal, *, words: str, stop: Stop | None) -> None:
+    def __init__(
+        self, gate: Gate, journal: TaskJournal, *, words: str, stop: Stop | None, rules: InForce | None
+    ) -> None:
         self.journal = journal
         self._gate, self._words, self._stop = gate, words, stop or Stop()
         self._minted: set[UUID] = set()
         self._calls: dict[str, asyncio.Lock] = {}
+        self._rules = rules
 
     async def perform(self, action: Action[R], *, call: str, tool: str | None = None) -> R:
         """Perform `action` as the task's call `call`, once: the same call again gives its recorded end.
@@ -83,37 +101,33 @@ class TaskGate:
 
     async def _decide_and_perform(self, action: Action[R], call: str, about: Mapping[str, Any], step: Step) -> R:
         await self._lacking(action, call, about, step)
-        asked = await self._asked(action, call, about, step)
+        gate, rules = self._gate, await self._in_force()
+        asked = await self._asked(action, call, about, step, rules)
         facts = self._facts(action, approved=asked is not None)
-        decision = self._decide(action, facts)
-        about = {**about, "facts": facts, "policies": list(decision.policies), "bundle": self._gate.policy.digest}
+        found = judged(action, facts, by=rules, org=self.journal.org, known=type(action) in gate.methods)
+        decision, about = found.decision, {**about, **found.about}
         if isinstance(decision, Deny):
             await self._refuse(action, call, about, decision)
         if isinstance(decision, Ask):
-            await self._ask(action, call, about, decision)
-        gate, method = self._gate, self._gate.methods[type(action)]
+            at, policies = gate.clock.now(), rules.policy.digest
+            await _asking.ask(self.journal, action, call, about, decision, policies=policies, at=at)
+        method = gate.methods[type(action)]
         performance = Performance(journal=self.journal, permits=gate.permits, clock=gate.clock, stop=self._stop)
         try:
             result = await performance.of(action, method, call=call, about=about, approval=asked)
         except GrantMissing as lacking:
             if action.principal.via is not Via.AGENT:
                 raise
-            at, policies = gate.clock.now(), gate.policy.digest
+            at, policies = gate.clock.now(), rules.policy.digest
             await _step_up.ask(self.journal, action, call, about, lacking, spent=asked, policies=policies, at=at)
         self._minted.update(ids_in(result))
         return cast(R, result)
 
-    def _decide(self, action: Action[Any], facts: Facts) -> Decision:
-        """What the policies say. Whatever keeps them from saying it, the answer is no."""
-        if type(action) not in self._gate.methods:
-            return _UNKNOWN
-        if action.principal.org != self.journal.org:
-            return _FOREIGN
-        try:
-            who, about = str(action.principal.person), resource_of(action)
-            return self._gate.policy.decide(action.name, principal=who, resource=about, facts=facts)
-        except Exception:  # noqa: BLE001 - there is no failure of a policy that allows anything
-            return UNDECIDED
+    async def _in_force(self) -> InForce:
+        """The policies of the task's organisation, looked up when it begins to act and again every few seconds."""
+        if self._rules is None or not self._rules.is_fresh:
+            self._rules = await self._gate.in_force(self.journal.org)
+        return self._rules
 
     async def _lacking(self, action: Action[Any], call: str, about: Mapping[str, Any], step: Step) -> None:
         """Raises while a connected account's permission for this call is waited for, or when nobody would give it."""
@@ -122,7 +136,9 @@ class TaskGate:
             if denied := await _step_up.answered(self.journal, action, call, step.lacking, at=at):
                 await self._refuse(action, call, about, denied)
 
-    async def _asked(self, action: Action[Any], call: str, about: Mapping[str, Any], step: Step) -> Asked | None:
+    async def _asked(
+        self, action: Action[Any], call: str, about: Mapping[str, Any], step: Step, rules: InForce
+    ) -> Asked | None:
         """The approval this call has been given, if it was ever asked about. Raises while it waits, or was declined."""
         if step.asked is None:
             return None
@@ -134,7 +150,7 @@ class TaskGate:
         why = step.asked.content.get("why", {"reason": "a person must agree first", "advice": ""})
         if asked.answer is Answer.WAITING:
             raise ApprovalNeeded(action.name, reason=why["reason"], advice=why["advice"])
-        bound = approvals.bind(self.journal.keyring, action, policies=self._gate.policy.digest)
+        bound = approvals.bind(self.journal.keyring, action, policies=rules.policy.digest)
         if asked.answer is Answer.APPROVED and asked.binding == bound:
             self.journal.note(
                 Kind.GIVEN, call=call, attrs={"approval_id": str(approval), "person": str(asked.answered_by)}
@@ -153,29 +169,6 @@ class TaskGate:
             content={"args": action.arguments(), "why": why},
         )
         raise Refused(action.name, reason=decision.reason, policies=decision.policies, advice=decision.advice)
-
-    async def _ask(self, action: Action[Any], call: str, about: Mapping[str, Any], decision: Ask) -> NoReturn:
-        approval = new_id()
-        why = {"reason": decision.reason, "advice": decision.advice, "relevant": dict(action.relevant())}
-        async with self.journal.transaction() as transaction:
-            await approvals.ask(
-                transaction.session,
-                org=self.journal.org,
-                approval=approval,
-                task=self.journal.task,
-                decision=DecisionId(new_id()),
-                call=call,
-                action=action.name,
-                binding=approvals.bind(self.journal.keyring, action, policies=self._gate.policy.digest),
-                at=self._gate.clock.now(),
-            )
-            await transaction.write(
-                Kind.ASKED,
-                call=call,
-                attrs={**about, "decision": "ask", "approval_id": str(approval)},
-                content={"args": action.arguments(whole=True), "why": why},
-            )
-        raise ApprovalNeeded(action.name, reason=decision.reason, policies=decision.policies, advice=decision.advice)
 
     async def _fail_unknown(self, action: Action[Any], call: str, about: Mapping[str, Any]) -> NoReturn:
         problem = OutcomeUnknown(action.name)

@@ -8,6 +8,7 @@ People act under their own principal. Signing in runs as `Principal(org=…, per
 `joule.identity.tokens.organisation_of` and `joule.identity.addresses.Addresses.organisation_of` tell the organisation.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -105,8 +106,8 @@ class FoundOrganisation(Action[Founded]):
     effect: ClassVar[Effect] = Effect.ACCESS
 
     organisation_name: str
-    owner_name: str
-    owner_email: str
+    owner_name: str = content()
+    owner_email: str = content()
 
     def relevant(self) -> dict[str, str]:
         return {"owner_email": self.owner_email}
@@ -138,6 +139,9 @@ class SignInWithLink(Action[SignedIn]):
     agent: AgentFamily = AgentFamily.OTHER
     replaces: UUID | None = None
 
+    def measures(self, result: SignedIn) -> Mapping[str, int | str]:
+        return {"person": str(result.person)}
+
 
 @dataclass(frozen=True, kw_only=True)
 class SignInWithPassword(Action[SignedIn]):
@@ -147,10 +151,13 @@ class SignInWithPassword(Action[SignedIn]):
     effect: ClassVar[Effect] = Effect.ACCESS
     purpose: ClassVar[Purpose] = Purpose.SECURITY
 
-    email: str
+    email: str = content()
     password: Secret = content()  # noqa: RUF009 - a field
     agent: AgentFamily = AgentFamily.OTHER
     replaces: UUID | None = None
+
+    def measures(self, result: SignedIn) -> Mapping[str, int | str]:
+        return {"person": str(result.person)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,8 +225,8 @@ class InvitePerson(Action[Invited]):
     name: ClassVar[str] = "identity.invite_person"
     effect: ClassVar[Effect] = Effect.ACCESS
 
-    person_name: str
-    email: str
+    person_name: str = content()
+    email: str = content()
     role: Role
 
     def relevant(self) -> dict[str, str]:
@@ -261,7 +268,7 @@ class RenamePerson(Action[PersonChanged]):
     effect: ClassVar[Effect] = Effect.WRITE
     idempotent: ClassVar[bool] = True
 
-    person_name: str
+    person_name: str = content()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,7 +279,7 @@ class ChangeAddress(Action[PersonChanged]):
     effect: ClassVar[Effect] = Effect.ACCESS
     purpose: ClassVar[Purpose] = Purpose.SECURITY
 
-    email: str
+    email: str = content()
     current: Secret | None = None
     keep: UUID | None = None
 

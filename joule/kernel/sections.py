@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -69,3 +69,46 @@ class ArtifactSettings(BaseSettings):
     organisation_mb: Annotated[
         int, Field(ge=1, description="Most artifacts of one organisation at a time, pinned ones too, in MiB.")
     ] = 1024
+
+
+class OtelSettings(BaseSettings):
+    """Where the journal's spans and metrics are sent, as OpenTelemetry: metadata alone, never content."""
+
+    model_config = section("JOULE_OTEL_")
+
+    endpoint: Annotated[
+        str | None,
+        Field(description="Base address of an OTLP/HTTP receiver; https unless on loopback. Empty: nothing is sent."),
+    ] = None
+    headers: Annotated[
+        SecretStr | None,
+        Field(description="Headers the receiver wants, as `name=value,name=value`; may hold its key."),
+    ] = None
+    metrics: Annotated[
+        bool,
+        Field(description="Whether metrics are sent too; a backend for spans alone, such as Phoenix, refuses them."),
+    ] = True
+    service: Annotated[str, Field(description="What this installation is called there.")] = "joule"
+    every_seconds: Annotated[
+        int, Field(ge=1, le=3600, description="How often what was sealed since the last time is sent.")
+    ] = 30
+
+
+class ProofSettings(BaseSettings):
+    """Signed heads over the journal, and where they are sent so that others hold them too."""
+
+    model_config = section("JOULE_PROOF_")
+
+    seal_seconds: Annotated[
+        int, Field(ge=1, le=3600, description="How often what has moved in the journal is sealed under a signed head.")
+    ] = 60
+    bucket: Annotated[
+        str | None,
+        Field(description="Bucket that speaks S3 into which every signed head is put; empty: none. Lock its objects."),
+    ] = None
+    endpoint: Annotated[
+        str | None, Field(description="Address of that bucket's server when it is not AWS; https unless on loopback.")
+    ] = None
+    webhook_port: Annotated[
+        int, Field(ge=0, le=65535, description="Port on loopback where a webhook may be, for trying one; 0: none.")
+    ] = 0

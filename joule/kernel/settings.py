@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
-from joule.kernel.sections import ArtifactSettings, SandboxSettings, section
+from joule.kernel.sections import ArtifactSettings, OtelSettings, ProofSettings, SandboxSettings, section
 
 RetentionClass = Literal["1d", "7d", "30d", "90d", "1y", "7y"]
 
@@ -245,6 +245,8 @@ class Settings(BaseSettings):
     integrations: Annotated[IntegrationSettings, Field(default_factory=IntegrationSettings)]
     sandbox: Annotated[SandboxSettings, Field(default_factory=SandboxSettings)]
     artifacts: Annotated[ArtifactSettings, Field(default_factory=ArtifactSettings)]
+    proof: Annotated[ProofSettings, Field(default_factory=ProofSettings)]
+    otel: Annotated[OtelSettings, Field(default_factory=OtelSettings)]
 
     @cached_property
     def key_file(self) -> Path:

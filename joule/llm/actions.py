@@ -5,6 +5,7 @@ argument, so that no text can choose who receives the conversation.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
@@ -17,6 +18,7 @@ from joule.kernel.label import Label
 
 MessageRole = Literal["system", "user", "assistant", "tool"]
 EmbeddingAim = Literal["passage", "query"]
+_PLAIN = re.compile(r"[a-z][a-z0-9_.:/#+-]{0,63}")
 FinishReason = Literal["stop", "tool_calls", "length", "filtered"]
 
 
@@ -119,6 +121,9 @@ class Generate(Action[Generation]):
     tools: tuple[ToolSpec, ...] = content(default=())
     step: int = 0
 
+    def measures(self, result: Generation) -> Mapping[str, int | str]:
+        return {**_account(result), "output_tokens": result.output_tokens}
+
     def __post_init__(self) -> None:
         """A tool that is not ours would be run by the provider, where no gate stands."""
         if not all(isinstance(each, ToolSpec) for each in self.tools):
@@ -151,3 +156,13 @@ class Embed(Action[Embedded]):
 
     texts: tuple[str, ...] = content()
     aim: EmbeddingAim
+
+    def measures(self, result: Embedded) -> Mapping[str, int | str]:
+        return _account(result)
+
+
+def _account(result: Generation | Embedded) -> dict[str, int | str]:
+    """Who answered and what it cost. A name that is no plain word stays in the call log, where names may be any."""
+    told: dict[str, int | str] = {"input_tokens": result.input_tokens, "spend_micros": result.spend_micros}
+    named = {"provider": result.provider.lower(), "model": result.model.lower()}
+    return told | {name: value for name, value in named.items() if _PLAIN.fullmatch(value)}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select
 from sqlmodel import col
@@ -33,6 +34,22 @@ class RecipientUsage:
     usage: Usage
 
 
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One model call: to whom, and what it used. `first_text_us` is None when it wrote nothing."""
+
+    decision: UUID
+    provider: str
+    model: str
+    recipient: str
+    input_tokens: int
+    output_tokens: int
+    spend_micros: int
+    first_text_us: int | None
+    attempts: int
+    outcome: str
+
+
 _TOTALS = (
     func.count(),
     func.count().filter(col(LlmCall.outcome) != "done"),
@@ -45,6 +62,27 @@ _TOTALS = (
 async def usage_of_task(session: ReadSession, org: OrgId, task: TaskId) -> Usage:
     """What one task has used so far, over all its attempts."""
     return await _usage(session, col(LlmCall.org_id) == org, col(LlmCall.task_id) == task)
+
+
+async def calls_of_task(session: ReadSession, org: OrgId, task: TaskId) -> list[Call]:
+    """The model calls of one task, in the order they were made."""
+    chosen = select(LlmCall).where(col(LlmCall.org_id) == org, col(LlmCall.task_id) == task)
+    rows = (await session.execute(chosen.order_by(col(LlmCall.at), col(LlmCall.id)))).scalars()
+    return [
+        Call(
+            decision=row.decision_id,
+            provider=row.provider,
+            model=row.model,
+            recipient=row.recipient,
+            input_tokens=row.input_tokens,
+            output_tokens=row.output_tokens,
+            spend_micros=row.spend_micros,
+            first_text_us=row.first_text_us,
+            attempts=row.attempts,
+            outcome=row.outcome,
+        )
+        for row in rows
+    ]
 
 
 async def usage_of_organisation(session: ReadSession, org: OrgId, *, since: datetime, until: datetime) -> Usage:

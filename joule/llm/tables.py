@@ -42,9 +42,7 @@ class LlmCall(SQLModel, table=True):
         Index("llm_call_by_time", "org_id", "at"),
         {
             "info": {
-                "keeping": Keeping(
-                    holds="user.behavior", owner=Owner.TASK, ends=Ends.WITH_OWNER, eraser="privacy.sweep"
-                )
+                "keeping": Keeping(holds="user.behavior", owner=Owner.TASK, ends=Ends.BY_CLASS, eraser="privacy.sweep")
             }
         },
     )

@@ -5,8 +5,7 @@ Any worker may run it. Only one does at a time, and a sweep that was broken off 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,7 +22,11 @@ from joule.kernel.clock import Clock
 from joule.kernel.errors import JouleError
 from joule.kernel.ids import OrgId
 from joule.kernel.principal import Principal, Role, Via
+from joule.privacy.alone import alone
 from memory.actions import Sweep
+from traces.ending import holds
+from traces.grants import queries as grants
+from traces.grants.actions import ForgetAccess
 
 log = logging.getLogger("joule.privacy")
 
@@ -32,7 +35,7 @@ TRIED_AGAIN_AFTER = timedelta(minutes=5)  # when the database was away
 JOBS_KEPT = timedelta(days=1)  # after their end
 MOST_ROUNDS = 1_000  # of one organisation; what is still due then is due tomorrow
 
-_ONE_AT_A_TIME = 0x6A_73_77_70  # the advisory lock of whoever sweeps
+ONE_AT_A_TIME = 0x6A_73_77_70  # the advisory lock of whoever sweeps
 _TROUBLE = (JouleError, OSError, psycopg.Error, DBAPIError)
 
 ForgetJobs = Callable[[AsyncSession, datetime], Awaitable[int]]
@@ -47,6 +50,7 @@ class Upkept:
     files: int = 0
     items: int = 0
     sign_ins: int = 0
+    accesses: int = 0  # requests, grants and reads of content that were past their time
     resumed: int = 0
     jobs: int = 0
     failed: tuple[OrgId, ...] = ()
@@ -87,18 +91,19 @@ class Upkeep:
 
         One organisation that cannot be swept keeps no other from it; it is named in the outcome and in the log.
         """
-        async with self._alone() as alone:
-            if not alone:
+        async with alone(self._database, ONE_AT_A_TIME) as mine:
+            if not mine:
                 return Upkept()
             async with self._database.read(DEPLOYMENT) as session:
                 found = await organisations(session)
-            files = items = sign_ins = resumed = 0
+            files = items = sign_ins = accesses = resumed = 0
             failed: list[OrgId] = []
             for org in found:
                 try:
                     erased = await self._memory(org)
                     files, items = files + erased[0], items + erased[1]
                     sign_ins += await self._sign_ins(org)
+                    accesses += await self._accesses(org)
                     resumed += await self._lapsed(org)
                 except _TROUBLE as problem:
                     failed.append(org)
@@ -110,6 +115,7 @@ class Upkeep:
             files=files,
             items=items,
             sign_ins=sign_ins,
+            accesses=accesses,
             resumed=resumed,
             jobs=jobs,
             failed=tuple(failed),
@@ -120,6 +126,9 @@ class Upkeep:
         system = Principal(org=org, person=None, role=Role.SYSTEM, via=Via.SYSTEM)
         files = items = 0
         for _ in range(MOST_ROUNDS):
+            async with self._database.read(org) as session:
+                if holds.on(await holds.standing(session, org)) is not None:
+                    break  # nothing of it ends for now
             swept = await self._commands.perform(Sweep(principal=system))
             files, items = files + swept.files, items + swept.items
             if not swept.more:
@@ -130,19 +139,15 @@ class Upkeep:
         async with self._database.write(org) as session:
             return await forget_ended(session, org, now=self._clock.now())
 
+    async def _accesses(self, org: OrgId) -> int:
+        async with self._database.read(org) as session:
+            held = holds.on(await holds.standing(session, org)) is not None
+            if held or not await grants.are_due(session, org, now=self._clock.now()):
+                return 0
+        system = Principal(org=org, person=None, role=Role.SYSTEM, via=Via.SYSTEM)
+        gone = await self._commands.perform(ForgetAccess(principal=system))
+        return gone.requests + gone.reads
+
     async def _lapsed(self, org: OrgId) -> int:
         async with self._database.write(org) as session:
             return await self._resume_lapsed(session, org, self._clock.now())
-
-    @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[bool]:
-        """Whether nobody else sweeps. Held by a connection, so it ends with the process whatever happens."""
-        async with self._database.driver() as connection:
-            row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", [_ONE_AT_A_TIME])).fetchone()
-            if row is None or not row[0]:
-                yield False
-                return
-            try:
-                yield True
-            finally:
-                await connection.execute("SELECT pg_advisory_unlock(%s)", [_ONE_AT_A_TIME])

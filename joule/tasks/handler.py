@@ -36,14 +36,16 @@ from joule.tasks.actions import (
     ThreadRenamed,
 )
 from joule.tasks.dispatch import Dispatcher
+from joule.tasks.erasing import Erasing
 from joule.tasks.errors import EmptyRequest, NotYours, RequestTooLong, TaskEnded, TaskUnfinished
 from joule.tasks.state import State
 from joule.tasks.tables import TaskRow, ThreadRow
+from joule.tasks.threads import title_of
 from joule.vault.vault import Vault
+from traces.ending import rules
 
 MAX_REQUEST = 50_000  # characters
 MAX_TITLE = 120
-TITLE_FROM_REQUEST = 60
 
 KnownProject = Callable[[AsyncSession, OrgId, ProjectId], Awaitable[bool]]
 
@@ -63,10 +65,13 @@ class TasksHandler:
         retention: str,
         followers: Sequence[Follower],
     ) -> None:
-        """`places`: tasks of one organisation that may run at once. `retention`: the class of their traces."""
+        """`places`: tasks of one organisation that may run at once.
+
+        `retention`: the class of their traces where the organisation has chosen none.
+        """
         self._admission, self._clock, self._vault, self._dispatcher = admission, clock, vault, dispatcher
         self._known_project, self._places, self._retention = known_project, places, retention
-        self._followers = followers
+        self._erasing = Erasing(vault=vault, clock=clock, dispatcher=dispatcher, followers=followers)
 
     def methods(self) -> Mapping[type[Action[Any]], Method]:
         return {
@@ -169,13 +174,13 @@ class TasksHandler:
         return ThreadRenamed(thread=action.thread)
 
     async def delete_thread(self, permit: Permit, action: DeleteThread, session: WriteSession) -> ThreadGone:
-        """Raises `NotFound` or `NotYours`. A run under way finds its key shredded and its row gone, and ends."""
+        """Raises `NotFound`, `NotYours` or `OnHold`. A run under way finds its key shredded and its row gone, and ends."""
         self._admission.admit(permit, action)
         org = action.principal.org
         await _places.lock(session, org)
         row = await _store.thread(session, org, action.thread)
         _must_be_theirs(action.principal, row.author)
-        tasks, followed = await self._erase(permit, session, org, action.thread)
+        tasks, followed = await self._erasing.thread(session, permit, org, action.thread, by=action.principal.person)
         await _places.share_out(session, org, self._dispatcher, limit=self._places)
         return ThreadGone(thread=action.thread, tasks=tasks, followed=followed)
 
@@ -185,26 +190,11 @@ class TasksHandler:
         org = action.principal.org
         await _places.lock(session, org)
         threads = await _store.threads_of(session, org, action.project)
-        erased = [await self._erase(permit, session, org, thread) for thread in threads]
+        by = action.principal.person
+        erased = [await self._erasing.thread(session, permit, org, thread, by=by) for thread in threads]
         await _places.share_out(session, org, self._dispatcher, limit=self._places)
         tasks, followed = (sum(counts) for counts in zip(*erased, strict=True)) if erased else (0, 0)
         return ProjectForgotten(project=action.project, threads=len(threads), tasks=tasks, followed=followed)
-
-    async def _erase(self, permit: Permit, session: WriteSession, org: OrgId, thread: ThreadId) -> tuple[int, int]:
-        """Take a thread's rows, its queued work, the keys of its tasks and what was made from its messages.
-
-        Returns how many tasks that were, and how much that was made from them.
-        """
-        tasks = await _store.tasks_of(session, org, thread)
-        await self._dispatcher.withdraw(session, tasks)
-        await approvals.forget(session, org, tasks)
-        for task in tasks:
-            await self._vault.shred(session, org, _store.subject_of(task))
-            await _store.tell_workers(session, task)
-        await _store.delete_thread(session, org, thread)
-        sources = [f"thread:{thread}", *(f"message:{task}" for task in tasks)]
-        counts = [await follow(session, permit, org, sources) for follow in self._followers]
-        return len(tasks), sum(sum(each.values()) for each in counts)
 
     async def _open_thread(
         self, permit: Permit, action: StartTask, session: WriteSession, author: PersonId, request: str
@@ -219,7 +209,7 @@ class TasksHandler:
                 org_id=org,
                 id=thread,
                 project_id=action.project,
-                title=keyring.seal_text(_title_of(request), row=thread, field="title"),
+                title=keyring.seal_text(title_of(request), row=thread, field="title"),
                 author=author,
                 created_at=now,
                 updated_at=now,
@@ -254,7 +244,7 @@ class TasksHandler:
                 request=keyring.seal_text(request, row=task, field="request"),
                 label=_store.LABEL.dump_python(action.label, mode="json"),
                 state=State.QUEUED.value,
-                retention=self._retention,
+                retention=await rules.class_of(session, org, default=self._retention, at=self._clock.now()),
                 created_at=self._clock.now(),
                 decision_id=permit.decision,
             ),
@@ -267,11 +257,6 @@ def _checked(request: str) -> str:
     if len(request) > MAX_REQUEST:
         raise RequestTooLong(len(request), MAX_REQUEST)
     return request.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be stored
-
-
-def _title_of(request: str) -> str:
-    line = " ".join(request.strip().splitlines()[0].split())
-    return line if len(line) <= TITLE_FROM_REQUEST else line[: TITLE_FROM_REQUEST - 1].rstrip() + "…"
 
 
 def _person(principal: Principal) -> PersonId:

@@ -14,10 +14,9 @@ from joule.kernel.clock import Clock
 from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, PersonId
 from joule.tasks import granting, queries
-from joule.tasks._store import subject_of
 from joule.tasks.dispatch import Dispatcher, Queue
 from joule.vault.vault import Vault
-from traces import reader
+from traces import reader, sealing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +52,7 @@ class WaitingTasks:
         if found.answer is not Answer.WAITING:
             raise NotFound("approval")
         facts = await queries.facts(session, org, task)
-        ring = await self.vault.keyring(session, org, subject_of(task))
+        ring = await sealing.ring(session, self.vault, org, task)
         events = await reader.events(session, ring, org, task)
         asked = next((each for each in events if each.attrs.get("approval_id") == str(question)), None)
         grant = None if asked is None else asked.content.get("grant")

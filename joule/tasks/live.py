@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 from joule.database.engine import Database
 from joule.kernel.ending import end
+from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, TaskId, ThreadId
 from joule.tasks import queries
-from joule.tasks._store import subject_of
 from joule.tasks.state import State
 from joule.tasks.stream import EventId, Projection, Sent
 from joule.vault.errors import NoKey, Shredded
 from joule.vault.keys import Keyring
 from joule.vault.vault import Vault
-from traces import reader
+from traces import reader, sealing
 from traces.reader import TaskEvent
 
 LOOK_SECONDS = 1.0  # how often the rows are read when no signal comes
@@ -46,8 +46,8 @@ def reading(database: Database, vault: Vault, org: OrgId, task: TaskId) -> Readi
         async with database.read(org) as session:
             facts = await queries.facts(session, org, task)
             keyring: Keyring | None = None
-            with contextlib.suppress(NoKey, Shredded):
-                keyring = await vault.keyring(session, org, subject_of(task))
+            with contextlib.suppress(NoKey, Shredded, NotFound):  # without a journal there is nothing to open yet
+                keyring = await sealing.ring(session, vault, org, task)
             rows = await reader.events(session, keyring, org, task, after=after)
         return Look(thread=facts.thread, state=facts.state, code=facts.code, rows=rows)
 

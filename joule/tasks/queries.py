@@ -148,7 +148,7 @@ async def task(session: ReadSession, vault: Vault, org: OrgId, task: TaskId) -> 
 
 async def facts(session: ReadSession, org: OrgId, task: TaskId) -> TaskFacts:
     """What support sees of a task: no words. Raises `NotFound`."""
-    return _facts(await _row(session, org, task))
+    return facts_of(await _row(session, org, task))
 
 
 async def recent(session: ReadSession, org: OrgId, *, state: State | None = None, limit: int = 50) -> list[TaskFacts]:
@@ -157,7 +157,7 @@ async def recent(session: ReadSession, org: OrgId, *, state: State | None = None
     if state is not None:
         chosen = chosen.where(col(TaskRow.state) == state.value)
     rows = (await session.execute(chosen.order_by(col(TaskRow.id).desc()).limit(limit))).scalars().all()
-    return [_facts(row) for row in rows]
+    return [facts_of(row) for row in rows]
 
 
 async def waiting(session: ReadSession, org: OrgId, *, author: PersonId | None = None) -> list[TaskFacts]:
@@ -166,7 +166,7 @@ async def waiting(session: ReadSession, org: OrgId, *, author: PersonId | None =
     if author is not None:
         chosen = chosen.where(col(TaskRow.author) == author)
     rows = (await session.execute(chosen.order_by(col(TaskRow.id)).limit(200))).scalars().all()
-    return [_facts(row) for row in rows]
+    return [facts_of(row) for row in rows]
 
 
 _BEFORE = text(
@@ -232,7 +232,7 @@ async def words_of(session: AsyncSession, vault: Vault, row: TaskRow) -> tuple[s
 async def _view(session: AsyncSession, vault: Vault, row: TaskRow, siblings: Sequence[TaskRow]) -> TaskView:
     request, answer = await words_of(session, vault, row)
     return TaskView(
-        facts=_facts(row),
+        facts=facts_of(row),
         follows=TaskId(row.follows) if row.follows else None,
         replaces=TaskId(row.replaces) if row.replaces else None,
         alternatives=tuple(TaskId(each.id) for each in siblings),
@@ -252,7 +252,8 @@ def _line(row: ThreadRow, title: str) -> ThreadLine:
     )
 
 
-def _facts(row: TaskRow) -> TaskFacts:
+def facts_of(row: TaskRow) -> TaskFacts:
+    """What a row says without its words."""
     return TaskFacts(
         task=TaskId(row.id),
         thread=ThreadId(row.thread_id),

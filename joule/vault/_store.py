@@ -38,6 +38,12 @@ _MADE_BEFORE = text(
     " ORDER BY created_at, id LIMIT :many"
 )
 
+# From the unique index: the names of a kind stand together in it.
+_LIVING = text(
+    "SELECT subject FROM data_key WHERE org_id = :org AND subject >= :first AND subject < :last AND state = 'active'"
+    " ORDER BY subject LIMIT :many"
+)
+
 _ORG_SHREDDED = text("SELECT 1 FROM data_key WHERE org_id = :org AND subject = '' AND state = 'shredded' LIMIT 1")
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
@@ -114,6 +120,12 @@ async def made_before(
 ) -> Sequence[str]:
     """The subjects of a kind ("" is the organisation itself) whose present key was made before, longest ago first."""
     found = await session.execute(_MADE_BEFORE, {"org": org, "kind": kind, "before": before, "many": many})
+    return list(found.scalars())
+
+
+async def living(session: AsyncSession, org: OrgId, first: str, last: str, *, many: int) -> Sequence[str]:
+    """The subjects with a key whose name lies in [first, last), in the order of their names."""
+    found = await session.execute(_LIVING, {"org": org, "first": first, "last": last, "many": many})
     return list(found.scalars())
 
 

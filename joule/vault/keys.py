@@ -5,7 +5,7 @@ A ring cannot be printed, pickled, copied or turned into JSON.
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 from uuid import UUID
 
@@ -16,17 +16,18 @@ from joule.vault.errors import UnknownKey
 from joule.vault.record import length_prefixed, place
 
 _COMMITMENTS = b"joule/commitment/v1"
+_UNDER_NAME, _UNDER_KEY = "joule/under/v1/name", "joule/under/v1/key"
 
 
 class Keyring:
     """Seals, opens and commits for one (organisation, subject). Made by `Vault.keyring` alone."""
 
-    __slots__ = ("_active", "_active_key", "_commitment_key", "_keys", "org", "subject")
+    __slots__ = ("_active", "_active_key", "_commitment_key", "_first", "_keys", "org", "subject")
 
     def __init__(self, *, org: OrgId, subject: str, keys: Mapping[UUID, bytes], active: UUID, first: UUID) -> None:
         self.org, self.subject = org, subject
         self._keys = {name.bytes: key for name, key in keys.items()}
-        self._active, self._active_key = active, keys[active]
+        self._active, self._active_key, self._first = active, keys[active], first
         # The first key a subject ever had, so that rotating its data keys leaves every stored commitment checkable;
         # it is destroyed with the others, so that after shredding no guess can be checked against a commitment.
         self._commitment_key = hmac.digest(keys[first], length_prefixed(_COMMITMENTS, first.bytes), "sha256")
@@ -62,6 +63,20 @@ class Keyring:
         check a guess.
         """
         return hmac.digest(self._commitment_key, length_prefixed(purpose.encode(), *parts), "sha256")
+
+    def under(self, other: "Keyring") -> "Keyring":
+        """This ring's keys, each bound to `other`: what they seal opens only while both subjects have their keys.
+
+        Neither ring can open what the bound one sealed. `other` may be rotated meanwhile; the binding stays.
+        """
+        bound = {name: UUID(bytes=other.commitment(_UNDER_NAME, name)[:16]) for name in self._keys}
+        keys = {bound[name]: other.commitment(_UNDER_KEY, name, key) for name, key in self._keys.items()}
+        active, first = bound[self._active.bytes], bound[self._first.bytes]
+        return Keyring(org=self.org, subject=self.subject, keys=keys, active=active, first=first)
+
+    def in_order(self) -> Sequence[tuple[UUID, bytes]]:
+        """The keys as they were made, for the vault alone, which wraps them."""
+        return [(UUID(bytes=name), key) for name, key in self._keys.items()]
 
     @property
     def active(self) -> UUID:

@@ -24,7 +24,7 @@ from joule.vault._store import Stored
 from joule.vault.errors import NoKey, Shredded
 from joule.vault.keys import Keyring
 from joule.vault.record import KEY_BYTES
-from joule.vault.tables import ACTIVE, SHREDDED
+from joule.vault.tables import ACTIVE, RETIRED, SHREDDED
 from joule.vault.wrapper import KekName, KeyWrapper, WrapContext, WrappedKey
 
 SUBJECT = re.compile(r"([a-z]+:[A-Za-z0-9._-]{1,80})?")
@@ -48,8 +48,12 @@ class Vault:
     def __reduce__(self) -> NoReturn:
         raise TypeError("keys do not leave the process")
 
-    async def keyring(self, session: AsyncSession, org: OrgId, subject: str = "", *, create: bool = False) -> Keyring:
+    async def keyring(
+        self, session: AsyncSession, org: OrgId, subject: str = "", *, under: str = "", create: bool = False
+    ) -> Keyring:
         """The keys of (`org`, `subject`): "" for the organisation itself, else `kind:id` such as `task:<uuid>`.
+
+        With `under`, they are bound to the keys of that subject too, and end when either is destroyed.
 
         With `create` (write sessions only) a first key is made when there is none; of several callers at once, one
         makes it and the others wait for its transaction and get the same. Load a ring per transaction, keep none.
@@ -61,7 +65,8 @@ class Vault:
         rows = await _store.of_subject(session, org, subject)
         if not rows and create:
             rows = await self._begin(session, org, subject)
-        return await self._ring(org, subject, rows)
+        ring = await self._ring(org, subject, rows)
+        return ring.under(await self.keyring(session, org, under, create=create)) if under else ring
 
     async def keyring_of(self, org: OrgId, subject: str, columns: Mapping[str, Sequence[Any]]) -> Keyring:
         """The ring of keys that another room's statement brought along with what they open, to save a question.
@@ -107,6 +112,28 @@ class Vault:
     ) -> Sequence[str]:
         """The subjects of a kind (`grant` of `grant:<id>`; "" for the organisation) whose present key is older."""
         return await _store.made_before(session, org, kind, before=before, many=many)
+
+    async def living(self, session: AsyncSession, org: OrgId, first: str, last: str, *, many: int) -> Sequence[str]:
+        """At most `many` subjects that have a key, by name, from `first` on and before `last`."""
+        return await _store.living(session, org, first, last, many=many)
+
+    async def keep_bound(self, session: WriteSession, org: OrgId, subject: str, *, under: str, name: str) -> None:
+        """Keep the keys of `subject` bound to `under` as those of the subject `name`, which stands on its own from now on.
+
+        What the bound ring sealed can still be opened when either of the two is destroyed. Doing it twice is no error.
+        Raises `NoKey` or `Shredded`; `Shredded` also where `name` was destroyed before.
+        """
+        _check(name)
+        ring = await self.keyring(session, org, subject, under=under)
+        await _store.lock(session, _store.ANY_KEK, shared=True)
+        await _store.lock(session, _store.org_lock(org), shared=True)
+        now = self._clock.now()
+        for ordinal, (key_id, key) in enumerate(ring.in_order(), start=1):
+            wrapped = await self._wrapper.wrap(key, self._context(org, key_id, name))
+            state = ACTIVE if key_id == ring.active else RETIRED
+            stored = Stored(id=key_id, subject=name, ordinal=ordinal, wrapped=wrapped, state=state)
+            await _store.add(session, org, stored, at=now, ended=None if state == ACTIVE else now)
+        await self.keyring(session, org, name)
 
     async def shred(self, session: WriteSession, org: OrgId, subject: str) -> int:
         """Destroys every key of one subject; returns how many there were to destroy.

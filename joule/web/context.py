@@ -1,21 +1,26 @@
 """What the pages work with: the parts of the house they need, declared here, and what the web itself has made."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from joule.database.engine import Database
+from joule.governance.policy import Policy
 from joule.identity.addresses import Addresses
 from joule.identity.lifetimes import Lifetimes
 from joule.identity.queries import Visitors
 from joule.kernel.action import Action
 from joule.kernel.clock import Clock
+from joule.kernel.ids import OrgId
 from joule.kernel.settings import Settings
+from joule.privacy.parts import Rooms
 from joule.vault.vault import Vault
 from joule.web.guards import Address
 from joule.web.markdown import Renderer
 from joule.web.rendering import Templates
 from sandbox.artifacts.store import Store
+from traces.proof.signing import PublicKey
+from traces.proof.verifying import Checked
 
 R = TypeVar("R")
 
@@ -35,6 +40,25 @@ class Artifacts(Protocol):
     def store(self) -> Store: ...
 
 
+class Keys(Protocol):
+    """The public keys of this installation."""
+
+    async def keys(self) -> tuple[PublicKey, ...]:
+        """Oldest first; empty before anything was signed."""
+        ...
+
+
+class Proves(Protocol):
+    """Checks an organisation's whole record, and says which keys do."""
+
+    @property
+    def signing(self) -> Keys: ...
+
+    def verify(self, org: OrgId) -> AsyncIterator[Checked]:
+        """Says how far it has come; the last word is `done`."""
+        ...
+
+
 class House(Protocol):
     """The house as its pages see it."""
 
@@ -49,9 +73,15 @@ class House(Protocol):
     @property
     def commands(self) -> Performs: ...
     @property
+    def policy(self) -> Policy: ...
+    @property
     def reasons(self) -> Mapping[str, str]: ...
     @property
     def sandboxes(self) -> Artifacts: ...
+    @property
+    def proofs(self) -> Proves: ...
+    @property
+    def rooms(self) -> Rooms: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,9 @@ from integrations import errors as accounts
 from integrations.oauth.errors import DiscoveryRefused, RequestRefused
 from joule.kernel import errors as kernel
 from joule.kernel.errors import JouleError
+from joule.privacy.errors import NotTheirs, ProvidersUntold
 from joule.web.rendering import Templates
+from traces.ending.holds import OnHold
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +116,9 @@ _STATUS: tuple[tuple[type[JouleError], int], ...] = (
     (kernel.Unavailable, 503),
     (kernel.LimitReached, 429),
     (kernel.Stopped, 409),
+    (OnHold, 409),
+    (ProvidersUntold, 409),
+    (NotTheirs, 403),
     (accounts.AdminsGive, 403),
     (accounts.NotAllowedHere, 403),
     (accounts.ReadOnlyConnection, 403),

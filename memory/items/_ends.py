@@ -34,7 +34,11 @@ async def follow(session: WriteSession, org: OrgId, spans: Sequence[SourceSpan],
     """
     if not spans:
         return 0
-    dead = await _sources.fallen(session, org, spans)
+    return await end(session, org, await _sources.fallen(session, org, spans), decision=decision)
+
+
+async def end(session: WriteSession, org: OrgId, dead: Collection[UUID], *, decision: UUID) -> int:
+    """Erase these items; how many. What one of them had replaced is told again."""
     await _tell_again(session, org, dead, decision)
     statement = delete(MemoryItemRow).where(col(MemoryItemRow.org_id) == org, col(MemoryItemRow.id).in_(dead))
     return cast(CursorResult[Any], await session.execute(statement)).rowcount if dead else 0

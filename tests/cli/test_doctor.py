@@ -92,7 +92,7 @@ async def test_a_database_that_is_away_is_found_and_nothing_raises(installation:
 
     wrong = {each.check for each in await findings(away) if not each.ok}
 
-    assert wrong == {"database", "role", "schema", "walls", "worker"}
+    assert wrong == {"database", "role", "schema", "walls", "journal", "worker"}
 
 
 async def test_a_misspelt_variable_is_found(installation: Settings) -> None:

@@ -26,6 +26,7 @@ PLANTS = {
     "The OAuth library only on the wire": ("integrations/broker/planted.py", "import authlib"),
     "The MCP library only in its connector": ("integrations/broker/planted_too.py", "import mcp"),
     "Documents are parsed only where nothing else can be done": ("memory/planted_too.py", "import lxml"),
+    "OpenTelemetry only on its wire": ("traces/planted_too.py", "import opentelemetry"),
     "The embedding runtime only beside its model": ("memory/planted_three.py", "import onnxruntime"),
 }
 

@@ -10,6 +10,8 @@ import pytest
 from tests.house.source import PACKAGES, ROOT, modules, shown, tree_of
 
 BANNED_MODULES = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc", "data", "info"}
+LONGEST = 300
+LONGER = {"traces/verify.py": 460}  # handed to others as one file, so that it runs without any of ours beside it
 BANNED_ENDINGS = ("Manager", "Helper", "Utils", "Data", "Info")
 
 
@@ -33,7 +35,9 @@ def wrongs(path: Path, *, longest: int) -> list[str]:
 
 
 def test_every_module_is_short_says_its_duty_and_is_well_named() -> None:
-    assert {shown(path): found for path in modules() if (found := wrongs(path, longest=300))} == {}
+    found = {shown(path): wrongs(path, longest=LONGER.get(shown(path), LONGEST)) for path in modules()}
+
+    assert {path: wrong for path, wrong in found.items() if wrong} == {}
 
 
 def test_every_test_file_is_short_and_says_what_it_claims() -> None:

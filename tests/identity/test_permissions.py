@@ -18,6 +18,8 @@ MATRIX = {
     Permission.INTEGRATIONS: "yes yes no no no no",
     Permission.CONNECTION_HEALTH: "yes yes no yes no yes",
     Permission.SUPPORT_TIMELINE: "yes yes no yes no yes",
+    Permission.CONTENT_ACCESS: "yes yes no no no no",
+    Permission.SUPPORT_CONTENT: "yes yes no yes no no",
     Permission.SUPPORT_REPLAY: "yes yes no yes no yes",
 }
 ROLES = (Role.OWNER, Role.ADMIN, Role.MEMBER, Role.SUPPORT, Role.ANONYMOUS, Role.SYSTEM)

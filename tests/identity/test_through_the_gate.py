@@ -28,7 +28,7 @@ from joule.kernel.errors import Refused
 from joule.kernel.ids import OrgId, TaskId, new_id
 from joule.kernel.principal import Principal, Role, Via
 from tests.identity.conftest import PASSWORD, Room, anonymous, system
-from traces import reader
+from traces import reader, sealing
 from traces.opening import Journals
 
 R = TypeVar("R")
@@ -62,7 +62,7 @@ async def _journal(room: Room, org: OrgId) -> str:
             event
             for task, subject in found
             for event in await reader.events(
-                session, await room.vault.keyring(session, org, subject), org, TaskId(task)
+                session, await sealing.ring_of(session, room.vault, org, TaskId(task), subject), org, TaskId(task)
             )
         ]
     return "\n".join(map(str, events))

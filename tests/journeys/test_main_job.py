@@ -99,9 +99,9 @@ async def test_a_newcomer_does_the_main_job(running: Running) -> None:
 
         await page.goto(f"{running.address}/support")
         await page.get_by_label("Task id").fill(task)
-        await page.get_by_role("button", name="Open").click()
+        await page.get_by_role("button", name="Find").click()
         await expect(page.get_by_role("heading", name="Task timeline")).to_be_visible()
-        await expect(page.locator(".timeline")).to_contain_text("Tool write_file")
+        await expect(page.locator(".steps")).to_contain_text("Tool write_file")
         assert "exclamation" not in await page.locator("main").inner_text()
         await fine(window, "11-timeline")
 

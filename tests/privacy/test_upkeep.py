@@ -10,6 +10,8 @@ from joule.identity.actions import IssueSignInLink, SignInWithLink
 from joule.kernel.errors import NotFound
 from joule.kernel.principal import Principal, Role, Via
 from joule.kernel.settings import Settings
+from joule.privacy.alone import alone
+from joule.privacy.upkeep import ONE_AT_A_TIME
 from memory.actions import DeleteFile, ListItems, Remember, RestoreFile
 from tests.support.clock import StoppedClock
 from tests.support.house import Home, home
@@ -89,9 +91,9 @@ async def test_the_sweep_clears_ended_jobs_out_of_the_queue_and_leaves_the_other
 
 async def test_while_one_worker_sweeps_no_other_does(settings: Settings, clock: StoppedClock, app_url: str) -> None:
     async with home(settings, clock=clock) as here:
-        one, other = upkeep_of(here.house), upkeep_of(here.house)
-        async with one._alone() as alone:
-            assert alone
+        other = upkeep_of(here.house)
+        async with alone(here.house.database, ONE_AT_A_TIME) as mine:
+            assert mine
             assert (await other.run()).organisations == 0
 
         assert (await other.run()).organisations == 1

@@ -13,6 +13,7 @@ from joule.replay.replaying import replay
 from joule.replay.report import Divergence, ReplayReport, Verdict
 from tests.support.connecting import Shop, shop
 from tests.support.scripted_model import Says, ScriptedModel
+from traces import sealing
 from traces.reader import TaskEvent
 
 SCRIPT = [
@@ -30,7 +31,7 @@ async def here(settings: Settings) -> AsyncIterator[Shop]:
 async def replayed(here: Shop, claim: Claim, events: list[TaskEvent] | None = None) -> ReplayReport:
     house = here.home.house
     async with house.database.read(here.home.org) as session:
-        keyring = await house.vault.keyring(session, here.home.org, f"task:{claim.task}")
+        keyring = await sealing.ring(session, house.vault, here.home.org, claim.task)
     return await replay(
         events or await here.home.events(claim.task),
         org=here.home.org,

@@ -17,6 +17,7 @@ from joule.replay.replaying import replay
 from joule.replay.report import Divergence, Verdict
 from tests.support.house import Home, home
 from tests.support.scripted_model import Says, ScriptedModel
+from traces import sealing
 
 SCRIPT = [
     Says(text="Let me look.", calls=[("list_files", {}), ("read_file", {"file_name": "a.txt"})]),
@@ -41,7 +42,7 @@ async def ran(here: Home):
 
 async def again(here: Home, claim, events=None, policy: Policy | None = None):
     async with here.house.database.read(here.org) as session:
-        keyring = await here.house.vault.keyring(session, here.org, f"task:{claim.task}")
+        keyring = await sealing.ring(session, here.house.vault, here.org, claim.task)
     return await replay(
         events or await here.events(claim.task),
         org=here.org,

@@ -20,7 +20,7 @@ from joule.kernel.settings import Settings
 from joule.llm.providers.base import ChatModel, EmbeddingModel
 from joule.vault.local_key_file import LocalKeyFile
 from memory.actions import CreateProject, UploadFile
-from traces import reader
+from traces import reader, sealing
 from traces.reader import TaskEvent
 
 
@@ -72,7 +72,7 @@ class Home:
     async def events(self, task: TaskId) -> list[TaskEvent]:
         """The rows of a task, opened."""
         async with self.house.database.read(self.org) as session:
-            keyring = await self.house.vault.keyring(session, self.org, f"task:{task}")
+            keyring = await sealing.ring(session, self.house.vault, self.org, task)
             return await reader.events(session, keyring, self.org, task)
 
     async def serve(self, stop: asyncio.Event) -> None:

@@ -17,12 +17,12 @@ from integrations.actions import BeginConnection, FinishConnection
 from integrations.demo import CALLBACK, PROVIDER
 from integrations.results import Connected, Secret
 from joule.kernel.clock import Clock
-from joule.kernel.ids import TaskId, new_id
+from joule.kernel.ids import new_id
 from joule.kernel.settings import IntegrationSettings, Settings
 from tests.support.house import Home, home
 from tests.support.provider_server import Asked, Json
 from tests.support.rotating import Rotating
-from traces import audit, reader
+from traces import audit
 
 REDIRECT = f"http://127.0.0.1:8100{CALLBACK}"
 READING = ("contacts.read", "campaigns.read")
@@ -93,12 +93,11 @@ class Counter:
 
     async def audited(self, action: str) -> tuple[str, str]:
         """How the newest command of this name ended, and the code it ended with, as the journal holds it."""
-        since = self.home.house.clock.now() - timedelta(days=1)
+        now = self.home.house.clock.now()
+        wanted = audit.Wanted(since=now - timedelta(days=1), until=now + timedelta(days=1), actions=(action,))
         async with self.home.house.database.read(self.home.org) as session:
-            lines = await audit.commands(session, self.home.org, since=since)
-            newest = next(each for each in lines if each.action == action)
-            events = await reader.events(session, None, self.home.org, TaskId(newest.task))
-        return newest.outcome, next((str(each.attrs["code"]) for each in events if "code" in each.attrs), "")
+            (newest,) = (await audit.commands(session, self.home.org, wanted, limit=1)).lines
+        return newest.outcome.value, newest.code
 
 
 @asynccontextmanager

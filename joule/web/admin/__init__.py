@@ -1,6 +1,30 @@
-"""The app of owners and admins: members and their sessions, connected accounts, how Joule is set up, what people
-did by hand."""
+"""The app of owners and admins: members and sessions, connected accounts, how Joule is set up, who reads what was said,
+and what people did by hand."""
 
-from joule.web.admin import audit, data_use, integrations, members, overview
+from joule.web.admin import (
+    access,
+    audit,
+    data_use,
+    integrations,
+    members,
+    overview,
+    policy,
+    proof,
+    retention,
+    verifying,
+    what_if,
+)
 
-routers = (members.router, overview.router, data_use.router, audit.router, *integrations.routers)
+routers = (
+    members.router,
+    overview.router,
+    data_use.router,
+    retention.router,
+    audit.router,
+    verifying.router,
+    proof.router,
+    access.router,
+    what_if.router,
+    policy.router,
+    *integrations.routers,
+)

@@ -60,7 +60,7 @@ def _tasks(settings: Settings) -> tuple[Fact, ...]:
 def _privacy(settings: Settings) -> tuple[Fact, ...]:
     return (
         Fact(name="Training", value="Denied unless an owner allows it under Data use, class by class."),
-        Fact(name="Traces are kept for", value=settings.trace_retention),
+        Fact(name="Steps can be read for", value="as long as Retention says"),
         Fact(name="Keys are wrapped by", value="AWS KMS" if settings.vault.kms_key else "the local key file"),
     )
 

@@ -6,6 +6,7 @@ from time import monotonic
 
 from joule.database.engine import ReadSession
 from joule.identity.queries import SignedInPerson
+from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, TaskId
 from joule.tasks.live import follow, reading
 from joule.tasks.queries import TaskFacts
@@ -13,7 +14,7 @@ from joule.tasks.state import TASK_CHANNEL
 from joule.tasks.stream import Projection, Sent
 from joule.vault.errors import NoKey, Shredded
 from joule.web.context import Web
-from traces import reader
+from traces import reader, sealing
 
 ASKED_AGAIN = 15.0  # seconds
 
@@ -21,8 +22,8 @@ ASKED_AGAIN = 15.0  # seconds
 async def events_so_far(web: Web, session: ReadSession, org: OrgId, facts: TaskFacts) -> list[Sent]:
     """All events of a task until now; without content when its key was destroyed."""
     try:
-        keyring = await web.house.vault.keyring(session, org, f"task:{facts.task}")
-    except (NoKey, Shredded):
+        keyring = await sealing.ring(session, web.house.vault, org, facts.task)
+    except (NoKey, NotFound, Shredded):
         keyring = None
     projection = Projection(task=facts.task, thread=facts.thread)
     sent = projection.feed(await reader.events(session, keyring, org, facts.task))

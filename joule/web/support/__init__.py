@@ -1,5 +1,8 @@
-"""The app of support: find a task by its id, see what it did and when, replay it; see whether connections work. Never what was said."""
+"""The app of support: find a task, see what it did and when, replay it, compare it; see whether connections work.
 
-from joule.web.support import connections, pages
+What was said is shown only to whom the organisation has granted it, after the read has been written into its own log.
+"""
 
-routers = (pages.router, connections.router)
+from joule.web.support import access, connections, pages, replaying, searching
+
+routers = (searching.router, pages.router, access.router, replaying.router, connections.router)

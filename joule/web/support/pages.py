@@ -1,128 +1,144 @@
-"""Find a task, its timeline, its replay. Reads heads of the journal alone: no key is opened here."""
+"""A task's timeline, its export, two runs side by side. Heads of the journal; content only where it was read on record."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from joule.database.engine import ReadSession
+from joule.identity.queries import SignedInPerson
 from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, TaskId
 from joule.llm import queries as llm
-from joule.replay.actions import ReplayTask
-from joule.replay.report import Difference, Divergence, ReplayReport, Verdict
 from joule.tasks import queries as tasks
 from joule.tasks.queries import TaskFacts
 from joule.web import wording
-from joule.web.access import Here, Replayer, TimelineReader
+from joule.web.access import Here, TimelineReader
 from joule.web.chat.views import Fact
 from joule.web.context import Web
-from joule.web.shell import is_offline, shell_of
-from joule.web.support.timeline import Row, rows
+from joule.web.shell import shell_of
+from joule.web.support.asking import panel
+from joule.web.support.comparing import compare
+from joule.web.support.contents import contents, part_words
+from joule.web.support.naming import name_of, names_for
+from joule.web.support.searching import TONES, took
+from joule.web.support.timeline import steps
 from traces import reader
+from traces.grants import queries as grants
+from traces.grants.actions import ExportTimeline
+from traces.grants.parts import Part
+from traces.grants.reading import TaskContent
 from traces.reader import TaskEvent
 
 router = APIRouter(prefix="/support")
 
-_TONES = {"done": "ok", "failed": "no", "waiting": "ask"}
-_FOUND = {
-    Verdict.IDENTICAL: ("Identical", "The same run over its record asks, decides and answers the same, step by step."),
-    Verdict.DIVERGED: ("Diverged", "The same run would go another way today. Each difference is named below."),
-    Verdict.NOT_REPLAYABLE: ("Not replayable", "Part of what was recorded is no longer there, so nothing is compared."),
-}
-_DIVERGENCES = {
-    Divergence.DECISION: "The policy decides otherwise",
-    Divergence.ARGUMENTS: "A tool would be asked something else",
-    Divergence.CALLS: "A call is made that was not, or the reverse",
-    Divergence.REQUEST: "The model would be asked something else",
-    Divergence.VERSION: "Code, prompt, tools or policy changed",
-    Divergence.ERASED: "What was recorded is no longer there",
-    Divergence.ANSWER: "The same calls end in another answer",
-}
-
 
 @dataclass(frozen=True, kw_only=True)
-class TimelinePage:
-    """A task's timeline."""
+class ReadLine:
+    """One read of this task's content."""
 
-    id: UUID
-    figures: tuple[Fact, ...]
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DifferenceLine:
-    """One divergence."""
-
-    step: str
-    field: str
-    recorded: str
-    replayed: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReplayPage:
-    """What a replay found."""
-
-    id: UUID
-    identical: bool
-    title: str
-    summary: str
-    divergences: tuple[DifferenceLine, ...]
-    figures: tuple[Fact, ...]
-
-
-@router.get("")
-async def find(web: Here, person: TimelineReader, task: str = "") -> Response:
-    """Finds a task by its id; else the newest ones."""
-    wrong = ""
-    async with web.house.database.read(person.org) as session:
-        if task.strip():
-            try:
-                await _events(session, person.org, TaskId(UUID(task.strip())))
-                return RedirectResponse(f"/support/tasks/{UUID(task.strip())}", status_code=303)
-            except ValueError:
-                wrong = "This is not a task id. An id looks like 0197a3f2-5c1b-7d0e-9a44-2f6b8c1d3e5f."
-            except NotFound:
-                wrong = "There is no task with this id in this organisation."
-        shell = await shell_of(web, session, person, at="/support")
-        found = await tasks.recent(session, person.org, limit=30)
-    lines = [
-        {
-            "id": each.task,
-            "at": each.created_at,
-            "took": _took(each),
-            "state": each.state.value.capitalize(),
-            "tone": _TONES.get(each.state.value, ""),
-        }
-        for each in found
-    ]
-    return web.templates.page("support/page.html", shell=shell, tasks=lines, asked=task, wrong=wrong)
+    who: str
+    role: str
+    at: Any
+    parts: str
+    is_break_glass: bool
 
 
 @router.get("/tasks/{task}")
 async def timeline(web: Here, person: TimelineReader, task: UUID) -> Response:
     """What a task did, without a word of what was said."""
+    return await show(web, person, TaskId(task))
+
+
+async def show(web: Web, person: SignedInPerson, task: TaskId, *, content: TaskContent | None = None) -> Response:
+    """The timeline of a task, with what was read of its content on record."""
     async with web.house.database.read(person.org) as session:
         shell = await shell_of(web, session, person, at="/support")
-        events, facts = await _events(session, person.org, TaskId(task))
-        usage = await llm.usage_of_task(session, person.org, TaskId(task))
-    page = TimelinePage(id=task, figures=_figures(web, shell.organisation, events, facts, usage), rows=rows(events))
-    return web.templates.page("support/task.html", shell=shell, page=page)
+        events, facts = await events_of(session, person.org, task)
+        models = await llm.calls_of_task(session, person.org, task)
+        names = await names_for(web, session, person)
+        access = await panel(web, session, person, task)
+        reads = await grants.reads(session, person.org, task=task, limit=20)
+    found = steps(content.events if content else events, reasons=web.house.reasons, models=models)
+    return web.templates.page(
+        "support/task.html",
+        shell=shell,
+        task=task,
+        is_task=facts is not None,
+        figures=_figures(events, facts, models, name_of(names, facts.author) if facts else ""),
+        state=(facts.state.value.capitalize(), TONES.get(facts.state.value, "")) if facts else ("", ""),
+        steps=found,
+        said=contents(found, content.parts) if content else {},
+        content=content,
+        read_parts=[part_words(part) for part in Part if content and part in content.parts],
+        access=access,
+        reads=[
+            ReadLine(
+                who=name_of(names, each.reader),
+                role=each.role.value,
+                at=each.at,
+                parts=", ".join(part_words(part).lower() for part in each.parts),
+                is_break_glass=each.is_break_glass,
+            )
+            for each in reads
+        ],
+    )
 
 
-@router.post("/tasks/{task}/replay")
-async def replay(web: Here, person: Replayer, task: UUID) -> Response:
-    """Runs the task again over its record and says what came of it."""
-    report = await web.house.commands.perform(ReplayTask(principal=person.principal, task=TaskId(task)))
+@router.post("/tasks/{task}/export")
+async def export(web: Here, person: TimelineReader, task: UUID) -> Response:
+    """The heads of a task's record as one JSON file: no content. That it left is written down."""
+    async with web.house.database.read(person.org) as session:
+        events, facts = await events_of(session, person.org, TaskId(task))
+    await web.house.commands.perform(ExportTimeline(principal=person.principal, task=TaskId(task)))
+    told = {
+        "task": str(task),
+        "state": facts.state.value if facts else None,
+        "code": facts.code if facts else None,
+        "events": [
+            {
+                "seq": each.seq,
+                "at": each.at.isoformat().replace("+00:00", "Z"),
+                "kind": each.kind,
+                "call": each.call,
+                "attrs": dict(each.attrs),
+            }
+            for each in events
+        ],
+    }
+    return Response(
+        json.dumps(told, indent=1),
+        media_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="task-{task}.json"'},
+    )
+
+
+@router.get("/compare")
+async def comparison(web: Here, person: TimelineReader, a: str = "", b: str = "") -> Response:
+    """Two runs side by side, call by call. Anything else than two tasks leads to a page that asks for them."""
+    wrong, runs = "", []
     async with web.house.database.read(person.org) as session:
         shell = await shell_of(web, session, person, at="/support")
-    return web.templates.page("support/replay.html", shell=shell, page=_replay(report))
+        for word in (a.strip(), b.strip()):
+            try:
+                runs.append((await events_of(session, person.org, TaskId(UUID(word))))[0])
+            except (ValueError, NotFound):
+                wrong = f"{word[:40]} is no task of this organisation." if word else wrong
+    found = compare(runs[0], runs[1]) if len(runs) == 2 else None
+    return web.templates.page("support/compare.html", shell=shell, a=a.strip(), b=b.strip(), found=found, wrong=wrong)
 
 
-async def _events(session: ReadSession, org: OrgId, task: TaskId) -> tuple[list[TaskEvent], TaskFacts | None]:
+@router.get("/tasks")
+async def nowhere(person: TimelineReader) -> Response:
+    """The list is the page before."""
+    return RedirectResponse("/support", status_code=303)
+
+
+async def events_of(session: ReadSession, org: OrgId, task: TaskId) -> tuple[list[TaskEvent], TaskFacts | None]:
     """The heads of a task's rows, and what is known of the task. A command of a person has rows and no task."""
     events = await reader.events(session, None, org, task)
     try:
@@ -134,55 +150,36 @@ async def _events(session: ReadSession, org: OrgId, task: TaskId) -> tuple[list[
 
 
 def _figures(
-    web: Web, organisation: str, events: list[TaskEvent], facts: TaskFacts | None, usage: llm.Usage
+    events: list[TaskEvent], facts: TaskFacts | None, models: Sequence[llm.Call], who: str
 ) -> tuple[Fact, ...]:
     started = next((each.attrs for each in events if each.kind == "task.started"), {})
     bundle = next((str(each.attrs["bundle"]) for each in events if "bundle" in each.attrs), "")
-    state = facts.state.value if facts else "done"
-    code = f" ({facts.code})" if facts and facts.code else ""
+    calls = {each.call for each in events if each.kind == "action.intent" and str(each.call).startswith("act/")}
+    failed = sum(each.outcome != "done" for each in models)
+    asked = ", ".join(dict.fromkeys(each.model for each in models))
+    refused = sum(each.kind == "action.refused" for each in events)
     figures = [
-        ("Status", f"{state.capitalize()}{code}"),
-        ("Organisation", organisation),
-        ("Model", "Offline model" if is_offline(web) else web.settings.llm.name),
-        ("Model calls", f"{usage.calls}"),
-        ("Tokens", f"{usage.input_tokens:,} in, {usage.output_tokens:,} out"),
-        ("Cost", wording.spend(usage.spend_micros)),
+        (
+            "Status",
+            f"{facts.state.value.capitalize()}{f' ({facts.code})' if facts.code else ''}" if facts else "Command",
+        ),
+        ("Person", who),
+        ("Took", took(facts) if facts else ""),
+        ("Model", asked),
+        ("Model calls", f"{len(models)}{f' ({failed} failed)' if failed else ''}" if models else ""),
+        ("Tokens", _tokens(models)),
+        ("Cost", wording.spend(sum(each.spend_micros for each in models)) if models else ""),
+        ("Tool calls", f"{len(calls)}{f', {refused} refused' if refused else ''}"),
         ("Attempts", str(facts.attempt) if facts else "1"),
-        ("Took", _took(facts) if facts else "") if facts else ("Kind", "Command of a person"),
+        ("Kept for", facts.retention if facts else ""),
         ("Policy version", bundle[:10]),
         ("Joule version", str(started.get("code_version", "unknown"))),
-        ("Rows in the record", str(len(events))),
+        ("Rows in the record", str(len({each.seq for each in events}))),
     ]
-    return tuple(Fact(name=name, value=value or "–") for name, value in figures)
+    return tuple(Fact(name=name, value=value) for name, value in figures if value)
 
 
-def _took(facts: TaskFacts) -> str:
-    if facts.ended_at is None:
+def _tokens(models: Sequence[llm.Call]) -> str:
+    if not models:
         return ""
-    return wording.duration(facts.ended_at - (facts.started_at or facts.created_at))
-
-
-def _replay(report: ReplayReport) -> ReplayPage:
-    title, summary = _FOUND[report.verdict]
-    return ReplayPage(
-        id=report.task,
-        identical=report.verdict is Verdict.IDENTICAL,
-        title=title,
-        summary=summary,
-        divergences=tuple(_difference(each) for each in report.differences),
-        figures=(
-            Fact(name="Steps compared", value=str(report.calls)),
-            Fact(name="Rows read", value=str(report.events)),
-            Fact(name="Effects caused", value=str(report.effects)),
-            Fact(name="Took", value=wording.duration(timedelta(microseconds=report.duration_us))),
-        ),
-    )
-
-
-def _difference(each: Difference) -> DifferenceLine:
-    return DifferenceLine(
-        step=each.at,
-        field=f"{_DIVERGENCES[each.kind]} ({each.kind.value}, {each.field})",
-        recorded=each.recorded,
-        replayed=each.now,
-    )
+    return f"{sum(each.input_tokens for each in models):,} in, {sum(each.output_tokens for each in models):,} out"

@@ -1,0 +1,1 @@
+"""How the journal ends: the retention an organisation chose, holds, erasures, partitions."""
