@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -26,6 +27,7 @@ from joule.governance.rules.results import PolicyChanged, State
 from joule.kernel.errors import Conflict, NotFound, Refused
 from joule.kernel.principal import Role
 from joule.kernel.settings import DatabaseSettings, Settings, VaultSettings
+from joule.tasks.actions import AnswerApproval, StartTask
 from memory.actions import ListFiles, WriteFile
 from tests.support.house import Home, home
 from tests.support.postgres import TestServer
@@ -140,6 +142,19 @@ async def test_a_policy_may_ask_that_a_person_agrees_to_what_the_agent_does(here
     asked = next(each for each in await here.events(claim.task) if each.kind == "approval.asked")
     assert asked.content["why"]["reason"] == "somebody looks at every file first"
     await write(here)  # by one's own hand: nobody else would be asked
+
+
+async def test_what_a_person_says_when_they_decline_reaches_the_agent(here: Home):
+    begun = await do(here, StartTask, project=here.project, thread=None, text="write something nice")
+    claim = here.claim("write something nice", task=begun.task)
+    assert (await here.run(claim)).end is End.WAITING
+    asked = next(each for each in await here.events(claim.task) if each.kind == "approval.asked")
+
+    await do(here, AnswerApproval, approval=UUID(asked.attrs["approval_id"]), approved=False, note="not before Monday")
+    assert (await here.run(dataclasses.replace(claim, attempt=2))).end is End.DONE
+
+    refused = next(each for each in await here.events(claim.task) if each.kind == "action.refused")
+    assert refused.content["why"]["advice"] == "They said: not before Monday"
 
 
 async def test_rolling_back_brings_the_version_before_back(here: Home):
