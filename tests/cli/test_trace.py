@@ -70,5 +70,7 @@ def test_a_record_is_taken_along_and_checked_without_an_installation(joule: Any,
     assert checked.exit_code == 0
     assert json.loads(checked.stdout)["problems"] == []
     assert json.loads(checked.stdout)["rows"] > 0
+    shown = joule("show", str(task), "--content", "--json")
+    assert "list my files" in shown.stdout
     assert joule("deliver").exit_code == 1
     assert joule("deliver", "--to", "http://10.0.0.1/").exit_code == 1
