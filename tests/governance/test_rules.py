@@ -12,7 +12,7 @@ import pytest_asyncio
 from joule.agent.task import End
 from joule.database.server import ServerAddress
 from joule.governance.errors import PolicyInvalid
-from joule.governance.policy import LOCKED, Policy, shipped
+from joule.governance.policy import LOCKED
 from joule.governance.rules import queries
 from joule.governance.rules.actions import (
     DiscardPolicy,
@@ -238,8 +238,10 @@ async def test_a_draft_that_cannot_be_used_is_not_saved_and_its_author_is_told_w
         ("forbid (principal, action, resource", "do not parse"),
     ],
 )
-async def test_a_policy_that_widens_or_reads_what_is_not_recorded_is_refused_at_load(text: str, problem: str):
-    base = Policy(shipped(), actions=_actions())
+async def test_a_policy_that_widens_or_reads_what_is_not_recorded_is_refused_at_load(
+    here: Home, text: str, problem: str
+):
+    base = here.house.policy
     told = f'@id("a") @reason("r") {text}'
 
     with pytest.raises(PolicyInvalid, match=problem):
@@ -247,9 +249,9 @@ async def test_a_policy_that_widens_or_reads_what_is_not_recorded_is_refused_at_
     base.restricted(NO_FILES, prefix="own.v1")
 
 
-async def test_no_policy_of_its_own_shuts_an_organisation_out():
+async def test_no_policy_of_its_own_shuts_an_organisation_out(here: Home):
     everything = '@id("a") @reason("nothing at all") forbid (principal, action, resource);'
-    policy = Policy(shipped(), actions=_actions()).restricted(everything, prefix="own.v1")
+    policy = here.house.policy.restricted(everything, prefix="own.v1")
     facts = {"role": "owner", "via": "person", "effect": "write", "purpose": "essential.service"}
     facts |= {"integrity": "trusted", "training": "denied", "provenance": "words"}
 
@@ -263,9 +265,3 @@ async def test_no_policy_of_its_own_shuts_an_organisation_out():
     assert allowed("governance.roll_back_policy", effect="access")
     assert allowed("identity.sign_out", effect="access")
     assert allowed("sandbox.sweep", via="system", role="system")
-
-
-def _actions() -> list[Any]:
-    from joule.cli.policy import every_action
-
-    return every_action()
