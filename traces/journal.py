@@ -8,6 +8,7 @@ nothing more is done until the task is opened again and reads what really was wr
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,7 +51,7 @@ class TaskJournal:
         self.keyring = keyring
         self._database, self._clock, self._chain, self._announce = database, clock, chain, announce
         self._next, self._head = next_seq, head
-        self._last_at = last_at
+        self._last_at = self._placed_at = last_at
         self._rows: list[Row] = []
         self._lock = asyncio.Lock()
         self._flushing: asyncio.Task[None] | None = None
@@ -168,6 +169,10 @@ class TaskJournal:
         records: list[Record] = []
         place = (self._next, self._head)
         for row in joined(rows):
+            # Noted while a transaction was open, it comes after that transaction's rows: its time then does too.
+            if self._placed_at is not None and row.at <= self._placed_at:
+                row = replace(row, at=self._placed_at + timedelta(microseconds=1))
+            self._placed_at = row.at
             record = _append.place(row, chain=self._chain, keyring=self.keyring, seq=self._next, previous=self._head)
             records.append(record)
             self._next, self._head = record.seq + 1, record.hash

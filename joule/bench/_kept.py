@@ -1,10 +1,11 @@
-"""Puts planted words wherever memory and the knowledge base keep any: items with subjects, proposals, entries, documents."""
+"""Puts planted words wherever memory, the knowledge base and policies keep any: items, proposals, entries, documents, drafts."""
 
 import json
 from typing import Any
 
 from joule.assembly import House
 from joule.bench._planted import Planted
+from joule.governance.rules.actions import DraftPolicy, PublishPolicy
 from joule.kernel.principal import Principal, Role, Via
 from memory.actions import CreateProject
 from memory.entries.actions import PutEntry, SearchEntries
@@ -15,6 +16,7 @@ from memory.knowledge.actions import AddDocument, IndexDocument, ReadDocument, R
 async def fill(house: House, owner: Principal, planted: Planted) -> None:
     """Keep one of each, and ask for each again."""
     perform, word = house.commands.perform, planted.word
+    await _policies(house, owner, planted)
     made = await perform(CreateProject(principal=owner, title="Kept"))
     about: dict[str, Any] = {"principal": owner, "project": made.project}
     await perform(Remember(text=word("item"), subject=word("subject of an item"), **about))
@@ -28,6 +30,19 @@ async def fill(house: House, owner: Principal, planted: Planted) -> None:
     await perform(PutEntry(namespace=namespace, key=key, value=entry, **about))
     await perform(SearchEntries(query=word("question to entries"), **about))
     await _document(house, about, planted)
+
+
+async def _policies(house: House, owner: Principal, planted: Planted) -> None:
+    """One on trial, which what follows is judged by, and one that is a draft."""
+    perform, word = house.commands.perform, planted.word
+    for where in ("on trial", "of a draft"):
+        text = (
+            f'@id("{word(f"name of a policy {where}")}") @reason("{word(f"reason of a policy {where}")}") '
+            'forbid (principal, action == Joule::Action::"memory.recall", resource);'
+        )
+        saved = await perform(DraftPolicy(principal=owner, text=text))
+        if where == "on trial":
+            await perform(PublishPolicy(principal=owner, version=saved.version))
 
 
 async def _document(house: House, about: dict[str, Any], planted: Planted) -> None:

@@ -55,7 +55,7 @@ async def run(*, quick: bool, **_: object) -> Report:
         targets={**TARGETS, "controls_that_failed": {"max": 0}},
         notes=" ".join(
             [
-                f"records of {rows} rows, best of three, one core; with_content: every field in clear checked against its"
+                f"records of {rows} rows, best of three, by the processor time of one core; with_content: every field in clear checked against its"
                 " commitment; in_place: the organisation's whole journal in the database, ciphertexts hashed there;"
                 f" {chains} short records sealed in one round;",
                 "missed: " + "; ".join(missed) if missed else "every tampering was found where it should be",
@@ -78,15 +78,15 @@ async def _long(house: House, org: OrgId, rows: int) -> TaskId:
 
 
 def _rate(bundle: bytes, rows: int) -> float:
-    """Rows a second, the best of three."""
+    """Rows a second of processor time, the best of three: a busy machine does not change it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bundle.zip"
         path.write_bytes(bundle)
         took = []
         for _ in range(3):
-            began = time.perf_counter()
+            began = time.thread_time()
             report = verify.check(path)
-            took.append(time.perf_counter() - began)
+            took.append(time.thread_time() - began)
     if report.sealed_rows != rows:
         raise RuntimeError("the bundle does not hold what was recorded")
     return rows / min(took)

@@ -21,7 +21,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import text
 
 from joule.assembly import House, open_house
-from joule.bench import _traced
+from joule.bench import _ended, _traced
 from joule.bench._ground import Ground, ground
 from joule.bench._holdings import fill
 from joule.bench._rotating import Rotating, rotating
@@ -50,6 +50,9 @@ WORDS = {
     "pinned": "true",
     "version": "1",
     "data_class": "memory",
+    "scope": "person",
+    "sure": "true",
+    "with_files": "true",
 }
 
 
@@ -162,6 +165,7 @@ async def _tenant(house: House, port: int, provider: Rotating, name: str) -> Ten
         "a": started.task,
         "b": started.task,
         **holdings,
+        **await _ended.fill(house, owner, project, invited.person, mark=mark),
     }
     return Tenant(org=org, mark=mark, ids={key: str(value) for key, value in ids.items()}, visitor=visitor)
 

@@ -23,7 +23,7 @@ COMMANDS = {
     "sandbox": ("joule.cli.sandbox", "Try, list and end sandboxes; install what code in them may import."),
     "artifacts": ("joule.cli.artifacts", "List, fetch, pin and delete what code in sandboxes has left."),
     "policy": ("joule.cli.policy", "Check, draft, try and enforce policies; ask what they would have decided."),
-    "privacy": ("joule.cli.privacy", "Show what is stored, whose it is and when it ends."),
+    "privacy": ("joule.cli.privacy", "See and choose what is kept and for how long, hold it, erase it, hand it out."),
     "vault": ("joule.cli.vault", "Make and replace the keys that wrap every key."),
     "migrate": ("joule.cli.migrate", "Bring the database's schema up to date."),
     "web": ("joule.cli.web", "Run one web process; start as many as you need."),

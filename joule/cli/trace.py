@@ -30,7 +30,9 @@ command.add_command(access)
 
 @command.command("show")
 @click.argument("task", type=click.UUID)
-@click.option("--content", is_flag=True, help="With the words too; without it only what support sees.")
+@click.option(
+    "--content", is_flag=True, help="With the words too, which is put on record; without it only what support sees."
+)
 @reporting
 async def show(output: Output, task: UUID, content: bool) -> None:
     """Check every row against its chain, then show them. A read of the words stands in the organisation's log first."""

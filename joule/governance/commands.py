@@ -6,6 +6,7 @@ A command has a fresh task id, so that support can open it like any other task a
 from dataclasses import replace
 from typing import TypeVar
 
+from joule.governance import facts
 from joule.governance.gate import Gate
 from joule.kernel.action import Action
 from joule.kernel.ids import TaskId, new_id
@@ -30,7 +31,7 @@ class Commands:
         action = _labelled(action)
         who = action.principal
         journal = await self._journals.command(who.org, TaskId(new_id()), person=who.person, retention=self._retention)
-        about: dict[str, str] = {"task_kind": "command"}
+        about: dict[str, str | int] = {"task_kind": "command", "facts_schema": facts.VERSION}
         if who.person is not None:
             about["person"] = str(who.person)
         try:

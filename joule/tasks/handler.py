@@ -42,6 +42,7 @@ from joule.tasks.state import State
 from joule.tasks.tables import TaskRow, ThreadRow
 from joule.tasks.threads import title_of
 from joule.vault.vault import Vault
+from traces import sealing
 from traces.ending import rules
 
 MAX_REQUEST = 50_000  # characters
@@ -137,7 +138,7 @@ class TasksHandler:
             raise TaskEnded()
         note = None
         if action.note.strip():
-            keyring = await self._vault.keyring(session, org, _store.subject_of(task))
+            keyring = await sealing.ring(session, self._vault, org, task)  # the journal's: the gate reads it back
             note = keyring.seal_text(action.note.strip(), row=action.approval, field=approvals.NOTE)
         await approvals.answer(
             session, org, action.approval, by=_person(action.principal), approved=action.approved, at=now, note=note

@@ -65,13 +65,12 @@ def test_a_record_is_taken_along_and_checked_without_an_installation(joule: Any,
     assert "INTACT" in words.stdout
     assert (broken.exit_code, json.loads(broken.stdout)["intact"]) == (1, False)
 
+    checked = joule("check", "--json")  # all of it, where it lies
 
-def test_the_whole_journal_is_checked_where_it_lies(joule: Any, task: TaskId) -> None:
-    checked = joule("check", "--json")
-
-    found = json.loads(checked.stdout)
     assert checked.exit_code == 0
-    assert found["problems"] == []
-    assert found["rows"] > 0
+    assert json.loads(checked.stdout)["problems"] == []
+    assert json.loads(checked.stdout)["rows"] > 0
+    shown = joule("show", str(task), "--content", "--json")
+    assert "list my files" in shown.stdout
     assert joule("deliver").exit_code == 1
     assert joule("deliver", "--to", "http://10.0.0.1/").exit_code == 1

@@ -12,7 +12,7 @@ from joule.kernel.ids import PersonId, new_id
 from joule.kernel.principal import Role
 from tests.governance.conftest import Tower
 from tests.support.bells import Hum, Listen, Note, Ring
-from traces import reader
+from traces import reader, sealing
 from traces.errors import JournalDown, RecordingDiffers
 
 EVERY = [Listen, Hum, Note, Ring]
@@ -290,7 +290,7 @@ class TestApprovals:
         wish = Ring(principal=tower.someone(Role.ADMIN))
         task, approval = await self.ask(tower, wish)
         async with tower.database.write(tower.org) as session:
-            keyring = await tower.vault.keyring(session, tower.org, f"task:{task}")
+            keyring = await sealing.ring(session, tower.vault, tower.org, task)
             note = keyring.seal_text("too loud", row=approval, field=approvals.NOTE)
             await approvals.answer(
                 session, tower.org, approval, by=PersonId(new_id()), approved=False, at=tower.clock.now(), note=note

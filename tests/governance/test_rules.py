@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -11,7 +12,7 @@ import pytest_asyncio
 from joule.agent.task import End
 from joule.database.server import ServerAddress
 from joule.governance.errors import PolicyInvalid
-from joule.governance.policy import LOCKED, Policy, shipped
+from joule.governance.policy import LOCKED
 from joule.governance.rules import queries
 from joule.governance.rules.actions import (
     DiscardPolicy,
@@ -26,6 +27,7 @@ from joule.governance.rules.results import PolicyChanged, State
 from joule.kernel.errors import Conflict, NotFound, Refused
 from joule.kernel.principal import Role
 from joule.kernel.settings import DatabaseSettings, Settings, VaultSettings
+from joule.tasks.actions import AnswerApproval, StartTask
 from memory.actions import ListFiles, WriteFile
 from tests.support.house import Home, home
 from tests.support.postgres import TestServer
@@ -142,6 +144,19 @@ async def test_a_policy_may_ask_that_a_person_agrees_to_what_the_agent_does(here
     await write(here)  # by one's own hand: nobody else would be asked
 
 
+async def test_what_a_person_says_when_they_decline_reaches_the_agent(here: Home):
+    begun = await do(here, StartTask, project=here.project, thread=None, text="write something nice")
+    claim = here.claim("write something nice", task=begun.task)
+    assert (await here.run(claim)).end is End.WAITING
+    asked = next(each for each in await here.events(claim.task) if each.kind == "approval.asked")
+
+    await do(here, AnswerApproval, approval=UUID(asked.attrs["approval_id"]), approved=False, note="not before Monday")
+    assert (await here.run(dataclasses.replace(claim, attempt=2))).end is End.DONE
+
+    refused = next(each for each in await here.events(claim.task) if each.kind == "action.refused")
+    assert refused.content["why"]["advice"] == "They said: not before Monday"
+
+
 async def test_rolling_back_brings_the_version_before_back(here: Home):
     first = await enforced(here, NO_FILES)
     second = await enforced(here, ASK_FIRST)
@@ -223,8 +238,10 @@ async def test_a_draft_that_cannot_be_used_is_not_saved_and_its_author_is_told_w
         ("forbid (principal, action, resource", "do not parse"),
     ],
 )
-async def test_a_policy_that_widens_or_reads_what_is_not_recorded_is_refused_at_load(text: str, problem: str):
-    base = Policy(shipped(), actions=_actions())
+async def test_a_policy_that_widens_or_reads_what_is_not_recorded_is_refused_at_load(
+    here: Home, text: str, problem: str
+):
+    base = here.house.policy
     told = f'@id("a") @reason("r") {text}'
 
     with pytest.raises(PolicyInvalid, match=problem):
@@ -232,9 +249,9 @@ async def test_a_policy_that_widens_or_reads_what_is_not_recorded_is_refused_at_
     base.restricted(NO_FILES, prefix="own.v1")
 
 
-async def test_no_policy_of_its_own_shuts_an_organisation_out():
+async def test_no_policy_of_its_own_shuts_an_organisation_out(here: Home):
     everything = '@id("a") @reason("nothing at all") forbid (principal, action, resource);'
-    policy = Policy(shipped(), actions=_actions()).restricted(everything, prefix="own.v1")
+    policy = here.house.policy.restricted(everything, prefix="own.v1")
     facts = {"role": "owner", "via": "person", "effect": "write", "purpose": "essential.service"}
     facts |= {"integrity": "trusted", "training": "denied", "provenance": "words"}
 
@@ -248,9 +265,3 @@ async def test_no_policy_of_its_own_shuts_an_organisation_out():
     assert allowed("governance.roll_back_policy", effect="access")
     assert allowed("identity.sign_out", effect="access")
     assert allowed("sandbox.sweep", via="system", role="system")
-
-
-def _actions() -> list[Any]:
-    from joule.cli.policy import every_action
-
-    return every_action()

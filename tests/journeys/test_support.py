@@ -76,13 +76,14 @@ async def test_support_sees_where_it_went_wrong_and_reads_only_what_was_granted(
         await fine(support, "support-2-timeline")
 
         # ask
+        await page.get_by_text("Ask for access").click()
         for part in ("What was asked", "What tools were asked", "What the model wrote"):
             await page.get_by_label(part).first.check()
         await page.get_by_label("What for").fill("The customer says that the plan is wrong.")
         await page.get_by_label("For how long").first.select_option("1")
         await page.get_by_role("button", name="Ask the organisation").click()
         await expect(page.locator("#access")).to_contain_text("You have asked to read this")
-        await fine(support, "support-3-asked")
+        await support.shot("support-3-asked")
 
         # grant
         await theirs.goto(f"{address}/projects")
@@ -97,7 +98,7 @@ async def test_support_sees_where_it_went_wrong_and_reads_only_what_was_granted(
         assert await words_on(page) == []
         await page.get_by_role("button", name="Show what was said").click()
         await expect(page.locator(".steps")).to_contain_text("heliotrope and marzipan")
-        await expect(page.locator(".steps")).to_contain_text("stands neither in this message nor in an earlier result")
+        await expect(page.locator(".steps")).to_contain_text("stands in the person's own message")
         await fine(support, "support-5-content")
         await page.goto(f"{at}#seq-4")
         await expect(page.locator(".step.here details[open]")).to_have_count(1)
@@ -110,7 +111,7 @@ async def test_support_sees_where_it_went_wrong_and_reads_only_what_was_granted(
         await page.keyboard.press("Escape")
         await theirs.goto(f"{address}/admin/access")
         await expect(theirs.get_by_role("region", name="Reads")).to_contain_text(str(desk.task))
-        await fine(owner, "support-6-reads")
+        await owner.shot("support-6-reads")
 
         # over
         desk.clock.advance(timedelta(hours=1))
@@ -121,7 +122,7 @@ async def test_support_sees_where_it_went_wrong_and_reads_only_what_was_granted(
         # replay: identical, then under other policies; what if
         await page.get_by_role("button", name="Replay").click()
         await expect(page.get_by_role("heading", name="Identical")).to_be_visible()
-        await fine(support, "support-7-identical")
+        await support.shot("support-7-identical")
         await forbid_files(desk)
         await page.goto(at)
         await page.get_by_role("button", name="What if").click()
@@ -131,7 +132,7 @@ async def test_support_sees_where_it_went_wrong_and_reads_only_what_was_granted(
         await page.get_by_role("button", name="Replay").click()
         await expect(page.get_by_role("heading", name="Diverged")).to_be_visible()
         await expect(page.locator(".difference").first).to_contain_text("act/0/0")
-        await fine(support, "support-9-diverged")
+        await support.shot("support-9-diverged")
 
         # the bundle, checked without anything of ours
         await page.goto(at)

@@ -35,6 +35,7 @@ from traces.ending.erasing import erasures_of
 from traces.ending.holds import OnHold, Scope
 
 WORDS = "zirkonlampe"
+SPOKEN = f"{WORDS}|{WORDS.encode().hex()}|example.test|Ada"
 
 
 @pytest.fixture
@@ -224,8 +225,11 @@ async def test_an_erased_organisation_leaves_no_key_no_row_and_a_receipt(here: H
             " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace"
         ).fetchall()
         some = "SELECT 1 FROM {} WHERE org_id = %s LIMIT 1"
+        spoken = "SELECT count(*) FROM {0} WHERE {0}::text ~ %s"
+        spelt = {name for (name,) in tables if connection.execute(spoken.format(name), [SPOKEN]).fetchone() != (0,)}
         left = {name for (name,) in tables if connection.execute(some.format(name), [here.org]).fetchone()}
     assert living == (0,)
+    assert spelt == set()
     assert left <= {
         *("data_key", "trace_chain", "trace_event", "trace_content", "trace_erasure", "erasure_receipt"),
         *("trace_seal", "trace_head"),

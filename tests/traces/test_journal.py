@@ -232,6 +232,22 @@ async def test_a_clock_set_back_does_not_set_rows_back(
     assert events[0].at < events[1].at
 
 
+async def test_rows_of_calls_at_the_same_time_stand_in_the_order_of_their_times(
+    journals: Journals, database: Database, org: OrgId
+):
+    journal = await journals.open(org, TaskId(new_id()), attempt=1, retention="90d")
+    async with journal.transaction() as transaction:
+        journal.note(Kind.TEXT, call="act/0/1", content={"text": "noted by another call meanwhile"})
+        await transaction.write(Kind.TEXT, call="act/0/0", content={"text": "written first"})
+    await journal.settle()
+    await journal.flush()
+
+    async with database.read(org) as session:
+        rows = await reader.events(session, None, org, journal.task)
+    assert [each.call for each in rows] == ["act/0/0", "act/0/1"]
+    assert rows[0].at < rows[1].at
+
+
 async def test_a_worker_whose_clock_is_behind_takes_a_task_over_all_the_same(
     journals: Journals, database: Database, org: OrgId, clock: StoppedClock
 ):

@@ -8,7 +8,7 @@ from tests.web.conftest import Site
 from traces import verify
 
 
-async def test_an_admin_takes_the_head_and_the_key_along_and_chooses_where_heads_go(site: Site) -> None:
+async def test_an_admin_and_nobody_below_takes_head_and_key_along_and_chooses_where_heads_go(site: Site) -> None:
     async with site.signed_in(Role.ADMIN) as admin:
         empty = await admin.get("/admin/proof")
         assert "Nothing was signed yet" in empty.text
@@ -36,9 +36,7 @@ async def test_an_admin_takes_the_head_and_the_key_along_and_chooses_where_heads
         assert (await admin.post("/admin/proof/delivery/end")).status_code == 303
         assert "Nowhere." in (await admin.get("/admin/proof")).text
 
-
-async def test_members_and_support_have_no_part_in_it(site: Site) -> None:
-    for role in (Role.MEMBER, Role.SUPPORT):
+    for role in (Role.MEMBER, Role.SUPPORT):  # who has no part in it
         async with site.signed_in(role) as person:
             assert (await person.get("/admin/proof")).status_code == 403
             asked = await person.post("/admin/proof/delivery", data={"url": "https://heads.example.com/"})

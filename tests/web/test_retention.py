@@ -101,14 +101,17 @@ async def test_an_erased_message_leaves_a_receipt_and_no_word(desk: Desk, owner:
 async def test_a_person_is_told_and_then_erased(desk: Desk, owner: httpx.AsyncClient) -> None:
     async with desk.somebody(Role.MEMBER) as member:
         person = re.findall(r'<option value="([0-9a-f-]{36})">[^<]*\(member\)', (await owner.get(PAGE)).text)[-1]
+        mine = await member.post("/account/export")
         told = await owner.post(f"{PAGE}/export", data={"who": person})
         unsure = await owner.post(f"{PAGE}/erase/person", data={"who": person})
         erased = await owner.post(f"{PAGE}/erase/person", data={"who": person, "sure": "true"})
         gone = await member.get("/account")
 
-    with zipfile.ZipFile(io.BytesIO(told.content)) as archive:
-        assert {"manifest.json", "account.json", "messages.json"} <= set(archive.namelist())
-        assert b"@people.test" in archive.read("account.json")
+    for each in (told, mine):
+        with zipfile.ZipFile(io.BytesIO(each.content)) as archive:
+            assert {"manifest.json", "account.json", "messages.json"} <= set(archive.namelist())
+            assert b"@people.test" in archive.read("account.json")
+            assert person.encode() in archive.read("account.json")
     assert (unsure.status_code, erased.status_code) == (422, 303)
     assert gone.status_code in {303, 401}
     assert person not in (await owner.get(PAGE)).text

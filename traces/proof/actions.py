@@ -25,6 +25,9 @@ class ExportRecord(Action[Bundle]):
     def relevant(self) -> Mapping[str, str]:
         return {"task": str(self.task)}
 
+    def measures(self, result: Bundle) -> Mapping[str, int | str]:
+        return {"about_task": str(self.task)}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExportContent(Action[Bundle]):
@@ -39,6 +42,9 @@ class ExportContent(Action[Bundle]):
 
     def relevant(self) -> Mapping[str, str]:
         return {"task": str(self.task)}
+
+    def measures(self, result: Bundle) -> Mapping[str, int | str]:
+        return {"about_task": str(self.task)}
 
 
 @dataclass(frozen=True, kw_only=True)

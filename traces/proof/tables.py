@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel
 from joule.database.keeping import Ends, Keeping, Owner
 
 _TIME = TIMESTAMP(timezone=True)
-_CLASSES = "retention IN ('1d', '7d', '30d', '90d', '1y', '7y')"
+_CLASSES = "retention IN ('1d', '7d', '30d', '90d', '1y', '7y', 'hold')"
 
 
 class TraceSeal(SQLModel, table=True):

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from joule.database.engine import Database
 from joule.kernel.clock import Clock
-from joule.kernel.ids import OrgId
+from joule.kernel.ids import OrgId, minted_at
 from traces import verify
 from traces.ending.rules import CLASSES
 from traces.proof import notes
@@ -119,8 +119,8 @@ class _Check:
         self.found = self.found.with_problem(where, what)
 
     def _is_past(self, retention: str, day: date) -> bool:
-        """Whether rows of that class and day may have gone."""
-        return day < self._today - timedelta(days=CLASSES[retention])
+        """Whether rows of that class and day may have gone. What is on hold is never past."""
+        return retention in CLASSES and day < self._today - timedelta(days=CLASSES[retention])
 
     async def heads(self, session: AsyncSession) -> list[tuple[str, date, dict[int, bytes]]]:
         """Every head is signed, says what its row says and follows the one before. The trees, with root by size."""
@@ -178,9 +178,10 @@ class _Check:
         return None
 
     async def orphans(self, session: AsyncSession) -> None:
-        """A chain that was sealed is there until its time is over."""
+        """A chain that was sealed is there until its time is over: counted from its beginning, which its id tells."""
         for row in (await session.execute(_ORPHANS, {"org": self._org})).all():
-            if not self._is_past(row.retention, row.day):
+            begun = minted_at(row.task_id).date() if row.task_id.version == 7 else row.day
+            if row.retention in CLASSES and not self._is_past(row.retention, min(begun, row.day)):
                 self._wrong(str(row.task_id), "it was sealed, and its record is gone")
 
     async def chains(self, session: AsyncSession, after: UUID) -> UUID | None:

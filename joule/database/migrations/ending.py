@@ -168,6 +168,8 @@ BEGIN
     FOREACH _table IN ARRAY ARRAY['trace_event', 'trace_content'] LOOP
         EXECUTE format('DROP TABLE IF EXISTS %I', _table || '_' || _retention || '_' || _name);
     END LOOP;
+    -- No chain that any of these speaks of can be left.
+    DELETE FROM trace_erasure WHERE at < now() - interval '2600 days';
     RETURN _start;
 END $$;
 """

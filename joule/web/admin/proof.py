@@ -21,7 +21,15 @@ from traces.proof.queries import DeliveryState
 router = APIRouter(prefix="/admin/proof")
 
 SHOWN = 30  # days and classes
-_KEPT = {"1d": "a day", "7d": "a week", "30d": "30 days", "90d": "90 days", "1y": "a year", "7y": "seven years"}
+_KEPT = {
+    "1d": "a day",
+    "7d": "a week",
+    "30d": "30 days",
+    "90d": "90 days",
+    "1y": "a year",
+    "7y": "seven years",
+    "hold": "as long as it is on hold",
+}
 _TROUBLE = {
     "address_refused": "The name leads to an address that is not public.",
     "answer_refused": "It answered with a redirect, or with more than a receiver of heads has to say.",

@@ -16,12 +16,11 @@ from joule.kernel.action import Action
 from joule.kernel.errors import Invalid, JouleError
 from joule.kernel.ids import PersonId, TaskId
 from joule.kernel.principal import Role
-from joule.privacy import exporting, receipts
+from joule.privacy import receipts
 from joule.privacy.actions import (
     EraseOrganisation,
     ErasePerson,
     EraseTask,
-    ExportPerson,
     LiftHold,
     PlaceHold,
     SetRetention,
@@ -29,6 +28,7 @@ from joule.privacy.actions import (
 from joule.web import errors
 from joule.web.access import Here, SettingsReader
 from joule.web.context import Web
+from joule.web.handing import handed_out
 from joule.web.shell import shell_of
 from traces.ending import holds, partitions, rules
 from traces.ending.holds import Scope
@@ -166,17 +166,9 @@ async def export(web: Here, person: SettingsReader, who: Annotated[str, Form()] 
     """Hands out what is kept about a person."""
     try:
         chosen = PersonId(_id(who))
-        await web.house.commands.perform(ExportPerson(principal=person.principal, person=chosen))
+        return await handed_out(web, person, chosen)
     except JouleError as error:
         return await _page(web, person, error=error)
-    async with web.house.database.read(person.org) as session:
-        kept = await exporting.told(session, web.house.rooms.tell_person, person.org, chosen)
-    package = exporting.package(kept, person=chosen, at=web.house.clock.now())
-    return Response(
-        package,
-        media_type="application/zip",
-        headers={"Content-Disposition": f'attachment; filename="person-{chosen}.zip"', "Cache-Control": "no-store"},
-    )
 
 
 @router.get("/receipts/{receipt}")

@@ -13,6 +13,7 @@ from joule.kernel.errors import JouleError
 from joule.web import errors
 from joule.web.access import Account, Here
 from joule.web.context import Web
+from joule.web.handing import handed_out
 from joule.web.shell import shell_of
 
 router = APIRouter(prefix="/account")
@@ -55,6 +56,12 @@ async def end(web: Here, person: Account, session: UUID) -> Response:
     """Ends one of one's own sessions."""
     await web.house.commands.perform(EndSession(principal=person.principal, session=session))
     return RedirectResponse("/account?done=session", status_code=303)
+
+
+@router.post("/export")
+async def export(web: Here, person: Account) -> Response:
+    """Hands out what is kept about oneself."""
+    return await handed_out(web, person, person.person)
 
 
 async def _page(web: Web, person: SignedInPerson, *, message: str = "", error: JouleError | None = None) -> Response:

@@ -28,6 +28,7 @@ _FROM = {
     Provenance.NOTHING: "",
     Provenance.ELSEWHERE: "stands neither in this message nor in an earlier result",
 }
+_OURS = frozenset({"project"})  # set by Joule itself, whatever anybody said
 _TITLES = {"request": "Request", "answer": "Answer", "text": "Shown while it was written", "error": "Error"}
 
 
@@ -109,7 +110,7 @@ def _value(name: str, said: Any, words: str | None, minted: Collection[UUID] | N
     if isinstance(said, Mapping) and set(said) == {"length"}:
         return Value(name=name, text=f"{said['length']} characters or bytes, kept out of the record", origin="")
     origin = ""
-    if isinstance(said, str) and words is not None:
+    if isinstance(said, str) and words is not None and name not in _OURS:
         found = provenance({name: said}, words=words, minted=minted or ())
         origin = _FROM[found] if found is not Provenance.ELSEWHERE or minted is not None else ""
     return Value(name=name, text=_short(_told(said)), origin=origin)

@@ -159,10 +159,8 @@ def _figures(
     asked = ", ".join(dict.fromkeys(each.model for each in models))
     refused = sum(each.kind == "action.refused" for each in events)
     figures = [
-        (
-            "Status",
-            f"{facts.state.value.capitalize()}{f' ({facts.code})' if facts.code else ''}" if facts else "Command",
-        ),
+        ("Kind", "" if facts else "Command of a person"),
+        ("Error", facts.code or "" if facts else ""),
         ("Person", who),
         ("Took", took(facts) if facts else ""),
         ("Model", asked),

@@ -20,7 +20,7 @@ CREATE TABLE trace_seal (
     head bytea NOT NULL CHECK (octet_length(head) = 32),
     at timestamptz NOT NULL,
     PRIMARY KEY (org_id, retention, day, position),
-    CONSTRAINT trace_seal_retention CHECK (retention IN ('1d', '7d', '30d', '90d', '1y', '7y'))
+    CONSTRAINT trace_seal_retention CHECK (retention IN ('1d', '7d', '30d', '90d', '1y', '7y', 'hold'))
 );
 CREATE UNIQUE INDEX trace_seal_once ON trace_seal (org_id, task_id, rows);
 
@@ -35,7 +35,7 @@ CREATE TABLE trace_head (
     at timestamptz NOT NULL,
     note text NOT NULL,
     PRIMARY KEY (org_id, number),
-    CONSTRAINT trace_head_retention CHECK (retention IN ('1d', '7d', '30d', '90d', '1y', '7y'))
+    CONSTRAINT trace_head_retention CHECK (retention IN ('1d', '7d', '30d', '90d', '1y', '7y', 'hold'))
 );
 CREATE UNIQUE INDEX trace_head_once ON trace_head (org_id, retention, day, size);
 
@@ -74,7 +74,8 @@ CREATE TRIGGER append_only BEFORE UPDATE ON trace_seal FOR EACH ROW EXECUTE FUNC
 CREATE TRIGGER append_only BEFORE UPDATE ON trace_head FOR EACH ROW EXECUTE FUNCTION trace_is_append_only();
 """
 
-# Seals go after the chains they speak for, through this one door; of a tree that is past its time its last head stays.
+# Seals go after the last chain of their tree, through this one door: a tree is whole for as long as a record needs it, such
+# as one on hold. Of a tree that is past its time its last head stays.
 _FORGET = """
 CREATE FUNCTION trace_forget_seals(_retention text, _before date, _many integer)
 RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -87,8 +88,9 @@ BEGIN
         RAISE EXCEPTION 'these seals are not past their time' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     DELETE FROM trace_seal WHERE ctid = ANY (ARRAY(
-        SELECT s.ctid FROM trace_seal s WHERE s.retention = _retention AND s.day < _before
-           AND NOT EXISTS (SELECT FROM trace_chain c WHERE c.org_id = s.org_id AND c.task_id = s.task_id)
+        SELECT s.ctid FROM trace_seal s WHERE s.retention IN (_retention, 'hold') AND s.day < _before
+           AND NOT EXISTS (SELECT FROM trace_seal o JOIN trace_chain c ON c.org_id = o.org_id AND c.task_id = o.task_id
+                WHERE o.org_id = s.org_id AND o.retention = s.retention AND o.day = s.day)
          LIMIT _many));
     GET DIAGNOSTICS _gone = ROW_COUNT;
     DELETE FROM trace_head h WHERE retention = _retention AND day < _before
