@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlmodel import col, select
 
-from integrations import queries
+from integrations import due, queries
 from integrations.actions import TellProvider
 from integrations.demo import CLIENT_SECRET
 from integrations.demo.app import build_app as build_demo
@@ -295,7 +295,7 @@ async def test_disconnecting_ends_it_here_at_once_and_tells_what_ended_there(abr
 async def revocation_of(abroad: Abroad) -> object:
     now = abroad.home.house.clock.now()
     async with abroad.home.house.database.read(abroad.home.org) as session:
-        (found,) = await queries.due_revocations(session, abroad.home.org, now=now)
+        (found,) = await due.revocations(session, abroad.home.org, now=now)
     return found
 
 

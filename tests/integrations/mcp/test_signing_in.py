@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
+from integrations import due
 from integrations import queries as accounts
 from integrations.actions import BeginConnection, FinishConnection, RevokeConnection, SetProviderClient, TellProvider
 from integrations.errors import ConsentUnusable, NoClient
@@ -337,7 +338,7 @@ async def test_removing_a_server_signs_out_of_it_and_its_issuer_is_still_told(re
         await reception.look()
     org = reception.desk.home.org
     async with reception.desk.home.house.database.read(org) as session:
-        (due,) = await accounts.due_revocations(session, org, now=reception.desk.home.house.clock.now())
+        (pending,) = await due.revocations(session, org, now=reception.desk.home.house.clock.now())
     system = Principal(org=org, person=None, role=Role.SYSTEM, via=Via.SYSTEM)
     told = await reception.do(TellProvider(principal=system, revocation=due))
     assert (told.state, {each.outcome for each in told.tokens}) == ("done", {"revoked"})
