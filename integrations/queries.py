@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from integrations import receipts
+from integrations import rules as rules_in_force
 from integrations._columns import ACCOUNT, CLIENT_ID
 from integrations._ends import ends_of
 from integrations.clients import row_of
@@ -147,8 +148,13 @@ async def rules(session: AsyncSession, org: OrgId) -> tuple[RuleView, ...]:
     return tuple(_rule(row) for row in found.scalars())
 
 
+async def only_listed(session: AsyncSession, org: OrgId) -> bool:
+    """Whether the organisation allows only the providers it has named."""
+    return await rules_in_force.only_listed(session, org)
+
+
 async def rule(session: AsyncSession, org: OrgId, provider: str) -> RuleView | None:
-    """What was said about one provider; None: nothing, so all of it may be used."""
+    """What was said about one provider; None: nothing, so all of it may be used, or nothing where only what is named is."""
     row = await session.get(ProviderRuleRow, (org, provider))
     return None if row is None else _rule(row)
 

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
 
 from integrations.catalogue import implied
+from integrations.catalogue.load import catalogue
 from integrations.catalogue.model import Provider, Risk, Scope
 from integrations.mcp.sign_in import server_of
 from integrations.tables import AllowListRow, ProviderRuleRow
@@ -65,3 +67,10 @@ async def only_listed(session: AsyncSession, org: OrgId) -> bool:
     """Whether the organisation allows only what it has named."""
     row = await session.get(AllowListRow, org)
     return row is not None and row.only_listed
+
+
+async def allowed(session: AsyncSession, org: OrgId) -> frozenset[str]:
+    """The catalogue's providers that the organisation lets be used."""
+    rows = (await session.execute(select(ProviderRuleRow).where(col(ProviderRuleRow.org_id) == org))).scalars()
+    said, otherwise = {row.provider: row.allowed for row in rows}, not await only_listed(session, org)
+    return frozenset(name for name in catalogue().providers if said.get(name, otherwise))

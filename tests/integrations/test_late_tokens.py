@@ -13,7 +13,7 @@ from integrations.catalogue.load import catalogue
 from integrations.errors import ConnectionRevoked
 from integrations.oauth.secret import Secret
 from integrations.oauth.wire import TokenOutcome, TokenSet
-from integrations.results import Synced
+from integrations.results import SyncedThing
 from integrations.revoking import Revoking
 from integrations.tables import ConnectionRow, OAuthGrantRow, RevocationRow
 from joule.database.engine import Database
@@ -31,11 +31,10 @@ DECISION = DecisionId(new_id())
 class Nothing:
     """Nothing was kept from any account."""
 
-    async def count(self, *_: object) -> Synced:
-        return Synced()
+    async def listed(self, *_: object) -> tuple[SyncedThing, ...]:
+        return ()
 
-    async def erase(self, *_: object) -> Synced:
-        return Synced()
+    async def erase(self, *_: object) -> None: ...
 
 
 @pytest.fixture
