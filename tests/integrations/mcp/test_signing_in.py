@@ -340,7 +340,7 @@ async def test_removing_a_server_signs_out_of_it_and_its_issuer_is_still_told(re
     async with reception.desk.home.house.database.read(org) as session:
         (pending,) = await due.revocations(session, org, now=reception.desk.home.house.clock.now())
     system = Principal(org=org, person=None, role=Role.SYSTEM, via=Via.SYSTEM)
-    told = await reception.do(TellProvider(principal=system, revocation=due))
+    told = await reception.do(TellProvider(principal=system, revocation=pending))
     assert (told.state, {each.outcome for each in told.tokens}) == ("done", {"revoked"})
     async with reception.desk.home.house.database.read(org) as session:
         assert await session.get(McpServerRow, (org, reception.server)) is None
