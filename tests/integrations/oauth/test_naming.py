@@ -10,7 +10,7 @@ import pytest
 from integrations.catalogue.account import AccountClue, NamedAccount, read
 from integrations.catalogue.load import catalogue
 from integrations.oauth.errors import HostRefused, ProviderBusy
-from integrations.oauth.naming import asked, in_answer
+from integrations.oauth.naming import in_answer
 from tests.integrations.oauth.conftest import Make, connected, to_odd, tokens_of
 from tests.support.odd_provider import OddProvider
 from tests.support.oidc import Peer
@@ -148,7 +148,6 @@ async def test_a_tenant_s_address_is_filled_in_only_with_a_host_of_the_provider(
         for wrong in ("evil.test", f"{host}/x", None):
             with pytest.raises(HostRefused):
                 await endpoint.account(tokens, granted=(), tenant=wrong)
-    assert asked.__doc__
 
 
 def test_every_provider_says_where_its_account_is_named() -> None:
