@@ -46,6 +46,7 @@ async def page(web: Here, person: Connector, q: str = "", done: str = "") -> Res
         only_listed=only_listed,
         stopping=_stopping(counts, {each.provider for each in rules}),
         message="What may be connected was saved." if done == "list" else "",
+        advice="",
         kind="ok",
         shelves=_shelves(found, counts, forbidden, begins=not live),
     )
