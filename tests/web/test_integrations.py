@@ -265,7 +265,12 @@ async def test_an_organisation_allows_only_what_it_names_and_sees_what_that_stop
     assert text_of(after).count("Not allowed") == len(catalogue().providers)
     assert "Your organisation does not allow HubSpot" in text_of(page)
     ticked = {name for name, is_ticked in boxes(page, "permitted").items() if is_ticked}
-    assert ticked == {"oauth", "crm.objects.contacts.read", "marketing.campaigns.read", "marketing.campaigns.revenue.read"}
+    assert ticked == {
+        "oauth",
+        "crm.objects.contacts.read",
+        "marketing.campaigns.read",
+        "marketing.campaigns.revenue.read",
+    }
     assert "Your organisation does not allow HubSpot" not in text_of(once_named)
     assert rule is not None
     assert rule.scopes is not None  # by name: none comes in with a newer catalogue

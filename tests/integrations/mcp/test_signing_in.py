@@ -173,7 +173,7 @@ async def test_the_whole_way_in_to_a_tool_that_is_used(reception: Reception) -> 
 
     assert outcome.end is End.DONE
     (told,) = [each.text for each in reception.desk.model.requests[-1].messages if each.role == "tool"]
-    assert "41 clicks" in told
+    assert "41 clicks, asked for with [removed]" in told
     prompts = repr(reception.desk.model.requests)
     assert not [each for each in reception.guarded.tokens if each in prompts]
 
