@@ -72,7 +72,8 @@ async def named(
         row: Any = table
         query = select(row).where(col(row.org_id) == org, col(row.id).in_([each.id for each in things]))
         for one in (await session.execute(query)).scalars():
-            words[one.id] = cast(Any, opened)(one, keyring)[:LONGEST_WORDS]
+            said = cast(Any, opened)(one, keyring)
+            words[one.id] = said if len(said) <= LONGEST_WORDS else f"{said[:LONGEST_WORDS].rstrip()}…"
     return tuple(
         KeptThing(kind=each.kind, id=each.id, since=each.since, words=words.get(each.id, "")) for each in things
     )

@@ -220,7 +220,7 @@ async def test_an_account_nobody_has_named_says_why_and_what_helps(site: Site) -
         second = text_of(await client.get(f"/admin/connections/{silent.connection}"))
 
     assert "has not said yet whose account this is. Joule asks again by itself." in first
-    assert "Connect it again: it is then asked for the permission that tells." in second
+    assert "Connect it again to have it asked once more." in second
 
 
 async def test_what_was_synced_is_listed_before_anything_is_deleted(site: Site) -> None:

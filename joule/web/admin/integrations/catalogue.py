@@ -54,7 +54,8 @@ async def page(web: Here, person: Connector, q: str = "", done: str = "") -> Res
 
 def _stopping(counts: Mapping[str, int], said: set[str]) -> tuple[str, ...]:
     """The providers whose connected accounts would stop if only what is named were allowed and they were not named."""
-    return tuple(sorted(showing.provider_of(each).title for each in counts if each not in said))
+    known = catalogue().providers
+    return tuple(sorted(known[each].title for each in counts if each in known and each not in said))
 
 
 def _shelves(

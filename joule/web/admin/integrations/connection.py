@@ -67,7 +67,7 @@ async def page(
         is_telling=view.telling == "pending",
         told=showing.told(view, provider),
         settings_url=wording.web_address(provider.settings_url),
-        settings_words=provider.settings_words,
+        settings_words="" if view.telling == "done" and not there else provider.settings_words,
         receipt=showing.receipt(view)[0],
         receipt_words=showing.receipt(view)[1],
         unnamed=showing.unnamed(view, provider),
@@ -149,7 +149,7 @@ async def _ask(web: Web, person: SignedInPerson, connection: UUID, *, error: Jou
         ),
         more_things=f"And {counted(left, 'more thing')}." if (left := len(kept) - MOST_SHOWN) > 0 else "",
         can_be_told=provider.revocation.possible,
-        at_provider=wording.revocable(provider.revocation, shared_app=shared_app),
+        at_provider=wording.told_there(provider.revocation, shared_app=shared_app),
         settings_url=wording.web_address(provider.settings_url),
         settings_words=provider.settings_words,
     )

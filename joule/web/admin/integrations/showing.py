@@ -110,10 +110,7 @@ def unnamed(view: ConnectionView, provider: Provider) -> str:
     if view.asks_name:
         return f"{provider.title} has not said yet whose account this is. Joule asks again by itself."
     if provider.account:
-        return (
-            f"{provider.title} has not said whose account this is. Connect it again: it is then asked for the permission "
-            "that tells."
-        )
+        return f"{provider.title} has not said whose account this is. Connect it again to have it asked once more."
     return f"{provider.title} does not say whose account this is."
 
 

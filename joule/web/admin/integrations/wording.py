@@ -181,17 +181,22 @@ def web_address(url: str) -> str:
     return url if url.startswith(("https://", "http://127.0.0.1")) and "{" not in url else ""
 
 
-def revocable(revocation: Revocation, *, shared_app: bool = False) -> str:
-    """Whether Joule can end a grant at the provider itself, in words. `shared_app`: other organisations use the app too."""
+def revocable(revocation: Revocation) -> str:
+    """Whether Joule can end a grant at the provider itself, in words."""
+    return f"{'Yes' if revocation.possible else 'No'}: {told_there(revocation)}"
+
+
+def told_there(revocation: Revocation, *, shared_app: bool = False) -> str:
+    """What the provider hears of a disconnection. `shared_app`: other organisations use the app too."""
     if not revocation.possible:
-        return "No: Joule stops using it at once and destroys its copy, but the provider has no way to be told."
-    told = "Yes: Joule tells the provider, and shows for each token what came of it."
-    if shared_app:
-        told += (
-            " The app is shared by every organisation on this Joule: where another one has connected the very same account, "
-            "the provider ends that too."
-        )
-    return told
+        return "Joule stops using it at once and destroys its copy, but the provider has no way to be told."
+    told = "Joule tells the provider, and shows for each token what came of it."
+    if not shared_app:
+        return told
+    return (
+        f"{told} The app is shared by every organisation on this Joule: where another one has connected the very same "
+        "account, the provider ends that too."
+    )
 
 
 def worst(provider: Provider) -> str:
