@@ -124,7 +124,7 @@ def _check(found: Usable, provider: Provider, operation: Operation, rule: Rule) 
         raise OperationUnknown()
     if not rule.allowed:
         raise NotAllowedHere(provider.title)
-    permitted = _permitted(provider, rule)
+    permitted = rule.permitted(provider)
     if not implied.satisfied(provider, operation, permitted):
         raise NotAllowedHere(provider.title)
     if not implied.satisfied(provider, operation, found.granted):
@@ -134,14 +134,6 @@ def _check(found: Usable, provider: Provider, operation: Operation, rule: Rule) 
         raise ReadOnlyConnection(provider.title)
     if not implied.satisfied(provider, operation, implied.closure(provider, found.granted) & permitted):
         raise NotAllowedHere(provider.title)
-
-
-def _permitted(provider: Provider, rule: Rule) -> frozenset[str]:
-    """The scopes the organisation lets be used. What every connection needs is not a choice."""
-    if rule.scopes is None:
-        return frozenset(provider.scopes)
-    always = {scope.name for scope in provider.scopes.values() if scope.always}
-    return implied.closure(provider, rule.scopes | always)
 
 
 def _lacking(
@@ -159,7 +151,7 @@ def _works(view: ConnectionView) -> bool:
 
 def _offered(view: ConnectionView, rule: Rule) -> OfferedConnection | None:
     provider = catalogue().provider(view.provider)
-    permitted = _permitted(provider, rule)
+    permitted = rule.permitted(provider)
     now: list[str] = []
     later: list[str] = []
     for operation in provider.operations.values():

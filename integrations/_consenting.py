@@ -9,12 +9,13 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from integrations import grants, pending, stepping
-from integrations._columns import ACCOUNT, GRANT_TENANT
+from integrations import grants, naming, pending, stepping
+from integrations._columns import GRANT_TENANT
 from integrations._late import Late
 from integrations._wanting import Wanting
 from integrations.actions import BeginConnection, FinishConnection
 from integrations.catalogue import implied
+from integrations.catalogue.account import NamedAccount
 from integrations.catalogue.load import catalogue
 from integrations.catalogue.model import Scope
 from integrations.endpoints import ConsentOpening, ProviderEndpoints
@@ -33,6 +34,7 @@ from joule.database.engine import Database, WriteSession
 from joule.kernel.clock import Clock
 from joule.kernel.ids import DecisionId, OrgId, new_id
 from joule.kernel.principal import Role
+from joule.vault.keys import Keyring
 from joule.vault.vault import Vault
 
 
@@ -93,11 +95,12 @@ class Consenting:
         grant = None
         try:
             told, source = await _scopes_of(endpoint, tokens)
+            granted = grants.granted_now(_known(wanted), wanted.scopes, told)
+            whose = await naming.told_by(endpoint, tokens, granted=granted, tenant=tenant)
             async with self.database.write(org) as session:
                 same = action.principal.role is Role.MEMBER  # who connects may change the account; who adds may not
-                grant = await self._grant(session, org, wanted, tokens, tenant=tenant, decision=decision, same=same)
-                known = _known(wanted)
-                granted = grants.granted_now(known, wanted.scopes, told)
+                account = _Account(tokens=tokens, tenant=tenant, told=whose)
+                grant = await self._grant(session, org, wanted, account, decision=decision, same=same)
                 grant.requested, grant.granted, grant.scope_source = list(wanted.scopes), list(granted), source
                 await session.flush()
                 made = await self._connections(session, org, wanted, grant, decision=decision)
@@ -149,17 +152,17 @@ class Consenting:
         session: WriteSession,
         org: OrgId,
         wanted: Wanted,
-        tokens: TokenSet,
+        account: "_Account",
         *,
-        tenant: str | None,
         decision: DecisionId,
         same: bool,
     ) -> OAuthGrantRow:
         """The grant these tokens belong to: that of the connection that gets more, else a new one."""
         now = self.clock.now()
+        ring = await self.vault.keyring(session, org)
         row = await self._existing(session, org, wanted)
         if row is None:
-            row = await self._waited_for(session, org, wanted, tokens)
+            row = await self._waited_for(session, ring, wanted, account)
         if row is None:
             row = OAuthGrantRow(
                 org_id=org,
@@ -180,15 +183,14 @@ class Consenting:
             )
             session.add(row)
         elif same:
-            stepping.check_account(wanted.provider, await grants.open_tokens(session, self.vault, org, row), tokens)
-        ring = await self.vault.keyring(session, org)
-        account = tokens.extra.get("account") or tenant  # a shop or an instance is known by its address
-        if account:
-            row.account = ring.seal_text(account[:200], row=row.id, field=ACCOUNT)
-        if tenant is not None:
-            row.tenant = ring.seal_text(tenant, row=row.id, field=GRANT_TENANT)
+            connected = await grants.open_tokens(session, self.vault, org, row)
+            stepping.check_account(ring, row, connected, account.told)
+        naming.keep(ring, row, account.told or NamedAccount(), tenant=account.tenant)
+        row.name_at = naming.again_at(row, account.told, now=now, first=True)
+        if account.tenant is not None:
+            row.tenant = ring.seal_text(account.tenant, row=row.id, field=GRANT_TENANT)
         row.catalogue_version, row.decision_id = catalogue().version, decision
-        await grants.seal_tokens(session, self.vault, org, row, tokens, now=now)
+        await grants.seal_tokens(session, self.vault, org, row, account.tokens, now=now)
         return row
 
     async def _existing(self, session: WriteSession, org: OrgId, wanted: Wanted) -> OAuthGrantRow | None:
@@ -204,25 +206,24 @@ class Consenting:
         return row
 
     async def _waited_for(
-        self, session: WriteSession, org: OrgId, wanted: Wanted, tokens: TokenSet
+        self, session: WriteSession, ring: Keyring, wanted: Wanted, account: "_Account"
     ) -> OAuthGrantRow | None:
         """The grant of the very account that was just consented to anew, if a task waits for a permission of it.
 
-        Only where the provider names the account, and where nothing is lost: then this is that connection with more, and
-        not a second one beside it that the task could not use.
+        Only where the provider says whose account it is, and where nothing is lost: then this is that connection with
+        more, and not a second one beside it that the task could not use.
         """
-        account = tokens.extra.get("account")
-        waited = await self.questions.waited_for(session, org) if account and wanted.connection is None else ()
-        ring = await self.vault.keyring(session, org) if waited else None
-        for each in sorted(waited):
-            there = await session.get(ConnectionRow, (org, each))
+        if wanted.connection is not None or account.told is None or account.told.words is None:
+            return None
+        for each in sorted(await self.questions.waited_for(session, ring.org)):
+            there = await session.get(ConnectionRow, (ring.org, each))
             if there is None or there.status != "active" or there.provider not in wanted.products:
                 continue
-            row = await session.get(OAuthGrantRow, (org, there.grant_id), with_for_update=True)
-            if row is None or row.status == "revoked" or row.account is None or ring is None:
+            row = await session.get(OAuthGrantRow, (ring.org, there.grant_id), with_for_update=True)
+            if row is None or row.status == "revoked" or not set(row.requested) <= set(wanted.scopes):
                 continue
-            same = ring.open_text(row.account, row=row.id, field=ACCOUNT) == (account or "")[:200]
-            if same and set(row.requested) <= set(wanted.scopes):
+            connected = await grants.open_tokens(session, self.vault, ring.org, row)
+            if naming.is_same(ring, row, connected, account.told):
                 return row
         return None
 
@@ -257,6 +258,15 @@ class Consenting:
                 rows[product].read_only = wanted.read_only
         await session.flush()
         return tuple(rows[product].id for product in wanted.products)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Account:
+    """What came of a consent: tokens, where calls go, and whose account it is. `told` None: nobody could be asked."""
+
+    tokens: TokenSet
+    tenant: str | None
+    told: NamedAccount | None
 
 
 async def _scopes_of(endpoint: TokenEndpoint, tokens: TokenSet) -> tuple[TokenSet, str]:

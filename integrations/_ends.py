@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from integrations.oauth.wire import TokenOutcome
+from integrations.oauth.wire import TokenOutcome, TokenSet
 from integrations.results import TokenEnd
 
 _NO_WORD = re.compile(r"[^a-z0-9_]+")
@@ -20,10 +20,24 @@ def ends_of(words: Iterable[str]) -> tuple[TokenEnd, ...]:
     return tuple(TokenEnd(token=token, outcome=outcome, detail=detail) for token, outcome, detail in split)
 
 
+def untold(tokens: TokenSet, problem: str = "") -> tuple[str, ...]:
+    """The state of tokens whose provider has not heard of it: nobody has tried, or why the try came to nothing."""
+    outcome, detail = ("failed", _word(problem)) if problem else ("waiting", "not_told_yet")
+    return tuple(
+        f"{each}:{outcome}:{detail}" for each in (("refresh", "access") if tokens.refresh_token else ("access",))
+    )
+
+
+def is_told(words: Iterable[str]) -> bool:
+    """Whether a provider has been spoken with about these."""
+    found = tuple(words)
+    return bool(found) and not any(each.split(":", 2)[1] == "waiting" for each in found)
+
+
 def is_settled(words: Iterable[str]) -> bool:
     """Whether nothing is left to try: every token has an end other than `failed`."""
     found = tuple(words)
-    return bool(found) and not any(each.split(":", 2)[1] == "failed" for each in found)
+    return is_told(found) and not any(each.split(":", 2)[1] == "failed" for each in found)
 
 
 def heard_of(words: Iterable[str]) -> bool:

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 
 from integrations._columns import REVOKED_TOKENS, TENANT
 from integrations._ends import is_settled, words_of
+from integrations.clients import relatives, row_of
 from integrations.grants import Opening, provider_of
 from integrations.oauth.wire import TokenOutcome, TokenSet
 from integrations.tables import OAuthGrantRow, RevocationRow
@@ -42,7 +43,7 @@ class Late:
     ) -> None:
         """Have `tokens` revoked, now or by the job that follows."""
         async with self._database.read(org) as session:
-            lasting = await would_end_others(session, org, provider)
+            lasting = await would_end_others(session, org, provider, grant)
         if lasting:
             outcomes = spared(tokens)
         else:
@@ -76,20 +77,30 @@ class Late:
             session.add(row)
 
 
-async def would_end_others(session: AsyncSession, org: OrgId, provider: str) -> bool:
-    """Whether ending a token would end a living grant too, at a provider that knows only the whole permission.
+async def would_end_others(session: AsyncSession, org: OrgId, provider: str, grant: UUID) -> bool:
+    """Whether ending a token of `grant` might end a living grant too, at a provider that knows only the whole permission.
 
-    Whose account it is nobody knows for certain here, so any grant of the same family counts.
+    Any grant of the same family counts that is not known to be another account's. So does what cannot be seen from here:
+    with an app that is not the organisation's own, the same person may have connected the account in another organisation.
     """
     known = provider_of(provider)
     if known is None or not known.revocation.whole:
         return False
-    query = select(OAuthGrantRow.id).where(
+    for name in relatives(provider):
+        if await row_of(session, org, name) is not None:
+            break
+    else:
+        return True
+    mine = await session.get(OAuthGrantRow, (org, grant))
+    query = select(OAuthGrantRow.account_key).where(
         col(OAuthGrantRow.org_id) == org,
         col(OAuthGrantRow.family) == known.family,
         col(OAuthGrantRow.status).in_(("active", "refresh_unknown")),
     )
-    return (await session.execute(query.limit(1))).first() is not None
+    others = (await session.execute(query)).scalars().all()
+    if mine is None or mine.account_key is None:
+        return bool(others)
+    return any(each is None or each == mine.account_key for each in others)
 
 
 def spared(tokens: TokenSet) -> tuple[str, ...]:

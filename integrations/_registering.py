@@ -1,19 +1,19 @@
-"""Writes down who Joule is at a provider, and what the organisation allows of it."""
+"""Writes down who Joule is at a provider."""
 
 from datetime import datetime
 from uuid import UUID
 
 from integrations import clients
 from integrations._columns import CLIENT_ID, NEXT_SECRET
-from integrations.actions import SetProviderClient, SetProviderRule
+from integrations.actions import SetProviderClient
 from integrations.catalogue.load import catalogue
 from integrations.mcp import store
 from integrations.mcp.sign_in import server_of
 from integrations.oauth.authentication import ALGORITHMS, is_key
 from integrations.oauth.secret import Secret
 from integrations.oauth.wire import ClientIdentity
-from integrations.results import ClientSet, RuleSet
-from integrations.tables import ProviderClientRow, ProviderRuleRow
+from integrations.results import ClientSet
+from integrations.tables import ProviderClientRow
 from joule.database.engine import WriteSession
 from joule.kernel.errors import Invalid
 from joule.kernel.ids import DecisionId, PersonId, new_id
@@ -124,25 +124,6 @@ async def keep_client(
         row.client_secret = clients.sealed_secret(ring, row.id, generation, secret=secret.reveal(), extra={})
     row.next_secret, row.set_by, row.updated_at, row.decision_id = None, by, now, decision
     return ClientSet(provider=provider, client=row.id)
-
-
-async def set_rule(session: WriteSession, action: SetProviderRule, *, decision: DecisionId, now: datetime) -> RuleSet:
-    """Keep the rule. Raises `ProviderUnknown`, or `Invalid` for a scope the catalogue does not have."""
-    provider = catalogue().provider(action.provider)
-    if action.scopes is not None and set(action.scopes) - set(provider.scopes):
-        raise Invalid("one of these permissions is not this provider's", advice="Choose from the list.")
-    if action.members_to not in {None, "R1P", "R2", "R3"}:
-        raise Invalid("members cannot be let that far", advice="Choose reading, drafts or publishing, or nobody.")
-    row = await session.get(ProviderRuleRow, (action.principal.org, provider.id), with_for_update=True)
-    if row is None:
-        row = ProviderRuleRow(
-            org_id=action.principal.org, provider=provider.id, allowed=True, updated_at=now, decision_id=decision
-        )
-        session.add(row)
-    row.allowed, row.scopes = action.allowed, None if action.scopes is None else sorted(set(action.scopes))
-    row.members_to = action.members_to
-    row.set_by, row.updated_at, row.decision_id = action.principal.person, now, decision
-    return RuleSet(provider=provider.id)
 
 
 def _key(action: SetProviderClient) -> dict[str, str] | None:

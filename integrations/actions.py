@@ -15,6 +15,7 @@ from uuid import UUID
 from integrations.catalogue.load import catalogue
 from integrations.catalogue.model import Operation
 from integrations.results import (
+    AllowListSet,
     Answer,
     ClientSet,
     Connected,
@@ -70,6 +71,22 @@ class SetProviderRule(Action[RuleSet]):
     allowed: bool
     scopes: tuple[str, ...] | None = None
     members_to: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetAllowList(Action[AllowListSet]):
+    """Allow only the providers and scopes that the organisation names, or again all but those it forbids.
+
+    With `keep_connected`, the providers of the accounts that are connected are named along with it, with the scopes they
+    were granted; the accounts of all others are refused from now on.
+    """
+
+    name: ClassVar[str] = "integrations.set_allow_list"
+    effect: ClassVar[Effect] = Effect.ACCESS
+    idempotent: ClassVar[bool] = True
+
+    only_listed: bool
+    keep_connected: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -124,6 +124,7 @@ def hosts_of(provider: Provider) -> Hosts:
         provider.permissions_url,
         provider.issuer,
         provider.revocation.url,
+        *(clue.url for clue in provider.account),
     )
     named = {urlsplit(url).hostname for url in urls if url is not None and "{" not in urlsplit(url).netloc}
     exact = {host.lower() for host in (*named, *provider.hosts) if host and "{" not in host}

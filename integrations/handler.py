@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from integrations import _registering, stepping
+from integrations import _allowing, _registering, stepping
 from integrations._calling import Calling
 from integrations._consenting import Consenting
 from integrations._late import Late
@@ -19,6 +19,7 @@ from integrations.actions import (
     RefreshGrant,
     RevokeConnection,
     SendToProvider,
+    SetAllowList,
     SetProviderClient,
     SetProviderRule,
     SpendAtProvider,
@@ -30,6 +31,7 @@ from integrations.clients import Clients
 from integrations.endpoints import ProviderEndpoints
 from integrations.refreshing import Refreshing
 from integrations.results import (
+    AllowListSet,
     Answer,
     ClientSet,
     Connected,
@@ -94,6 +96,7 @@ class IntegrationsHandler:
         return {
             SetProviderClient: self.set_provider_client,
             SetProviderRule: self.set_provider_rule,
+            SetAllowList: self.set_allow_list,
             BeginConnection: self.begin_connection,
             BeginStepUp: self.begin_step_up,
             FinishConnection: self.finish_connection,
@@ -114,7 +117,11 @@ class IntegrationsHandler:
 
     async def set_provider_rule(self, permit: Permit, action: SetProviderRule, session: WriteSession) -> RuleSet:
         self._admission.admit(permit, action)
-        return await _registering.set_rule(session, action, decision=permit.decision, now=self._clock.now())
+        return await _allowing.set_rule(session, action, decision=permit.decision, now=self._clock.now())
+
+    async def set_allow_list(self, permit: Permit, action: SetAllowList, session: WriteSession) -> AllowListSet:
+        self._admission.admit(permit, action)
+        return await _allowing.set_list(session, action, decision=permit.decision, now=self._clock.now())
 
     async def begin_connection(self, permit: Permit, action: BeginConnection) -> ConsentPage:
         self._admission.admit(permit, action)

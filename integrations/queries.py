@@ -1,7 +1,7 @@
 """What pages and the command line may read of connected accounts. Nothing here opens a token."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from integrations import receipts
+from integrations import rules as rules_in_force
 from integrations._columns import ACCOUNT, CLIENT_ID
 from integrations._ends import ends_of
 from integrations.clients import row_of
@@ -52,6 +53,7 @@ class ConnectionView:
     telling: str
     outcomes: tuple[TokenEnd, ...]
     has_receipt: bool
+    asks_name: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -146,8 +148,13 @@ async def rules(session: AsyncSession, org: OrgId) -> tuple[RuleView, ...]:
     return tuple(_rule(row) for row in found.scalars())
 
 
+async def only_listed(session: AsyncSession, org: OrgId) -> bool:
+    """Whether the organisation allows only the providers it has named."""
+    return await rules_in_force.only_listed(session, org)
+
+
 async def rule(session: AsyncSession, org: OrgId, provider: str) -> RuleView | None:
-    """What was said about one provider; None: nothing, so all of it may be used."""
+    """What was said about one provider; None: nothing, so all of it may be used, or nothing where only what is named is."""
     row = await session.get(ProviderRuleRow, (org, provider))
     return None if row is None else _rule(row)
 
@@ -159,41 +166,15 @@ async def client(session: AsyncSession, vault: Vault, org: OrgId, provider: str)
 
 
 async def receipt(session: AsyncSession, vault: Vault, org: OrgId, connection: UUID) -> str:
-    """The signed receipt of a disconnection, as JSON to be downloaded. Raises `NotFound` until it is issued."""
+    """The signed receipt of a disconnection as it stands now, as JSON to be downloaded. Raises `NotFound`."""
     row = await session.get(ConnectionRow, (org, connection))
-    told = {} if row is None else await _revocations(session, org, [row.grant_id])
-    if row is None or row.status != "revoked" or row.grant_id not in told:
+    end = None
+    if row is not None and row.status == "revoked":
+        end = _end_of(row, await _revocations(session, org, [row.grant_id]))
+    if end is None:
         raise NotFound("receipt")
-    found = await receipts.find(session, vault, org, told[row.grant_id].id)
+    found = await receipts.find(session, vault, org, end.id)
     return json.dumps(found.to_json(), indent=2)
-
-
-async def due_grants(session: AsyncSession, org: OrgId, *, now: datetime) -> tuple[UUID, ...]:
-    """Grants whose tokens should be renewed ahead of need."""
-    query = select(OAuthGrantRow.id).where(
-        col(OAuthGrantRow.org_id) == org,
-        col(OAuthGrantRow.due_at) <= now,
-        col(OAuthGrantRow.status).in_(("active", "refresh_unknown")),
-    )
-    return tuple((await session.execute(query.order_by(col(OAuthGrantRow.due_at)).limit(200))).scalars())
-
-
-async def due_looks(session: AsyncSession, org: OrgId, *, now: datetime) -> tuple[UUID, ...]:
-    """Grants whose providers should be asked whether they still live."""
-    query = select(OAuthGrantRow.id).where(
-        col(OAuthGrantRow.org_id) == org,
-        col(OAuthGrantRow.look_at) <= now,
-        col(OAuthGrantRow.status).in_(("active", "refresh_unknown")),
-    )
-    return tuple((await session.execute(query.order_by(col(OAuthGrantRow.look_at)).limit(200))).scalars())
-
-
-async def due_revocations(session: AsyncSession, org: OrgId, *, now: datetime) -> tuple[UUID, ...]:
-    """Revocations whose provider should be told, again or for the first time."""
-    query = select(RevocationRow.id).where(
-        col(RevocationRow.org_id) == org, col(RevocationRow.state) == "pending", col(RevocationRow.next_at) <= now
-    )
-    return tuple((await session.execute(query.order_by(col(RevocationRow.next_at)).limit(200))).scalars())
 
 
 Pair = tuple[ConnectionRow, OAuthGrantRow]
@@ -222,7 +203,7 @@ async def _views(session: AsyncSession, vault: Vault, org: OrgId, rows: list[Pai
     told = await _revocations(session, org, {grant.id for _, grant in rows})
     views = []
     for row, grant in rows:
-        end = told.get(grant.id) if row.status == "revoked" else None
+        end = _end_of(row, told) if row.status == "revoked" else None
         views.append(
             ConnectionView(
                 connection=row.id,
@@ -248,19 +229,27 @@ async def _views(session: AsyncSession, vault: Vault, org: OrgId, rows: list[Pai
                 telling="" if end is None else end.state,
                 outcomes=() if end is None else ends_of(end.outcomes),
                 has_receipt=end is not None and end.receipt is not None,
+                asks_name=grant.account is None and grant.name_at is not None,
             )
         )
     return tuple(views)
 
 
-async def _revocations(session: AsyncSession, org: OrgId, grants: Iterable[UUID]) -> Mapping[UUID, RevocationRow]:
-    """By grant, the disconnection a person asked for."""
+async def _revocations(session: AsyncSession, org: OrgId, grants: Iterable[UUID]) -> list[RevocationRow]:
+    """The disconnections that people asked for."""
     query = select(RevocationRow).where(
         col(RevocationRow.org_id) == org,
         col(RevocationRow.grant_id).in_(list(grants)),
         col(RevocationRow.cause) == "person",
     )
-    return {row.grant_id: row for row in (await session.execute(query)).scalars()}
+    return list((await session.execute(query)).scalars())
+
+
+def _end_of(row: ConnectionRow, told: Iterable[RevocationRow]) -> RevocationRow | None:
+    """What is known of a connection's end: that of its whole consent, which says the most, else that of its own."""
+    mine = [each for each in told if each.grant_id == row.grant_id]
+    whole = [each for each in mine if each.state != "shared"]
+    return next(iter(whole), None) or next((each for each in mine if each.connection_id == row.id), None)
 
 
 def _status(row: ConnectionRow, grant: OAuthGrantRow) -> str:

@@ -16,7 +16,7 @@ from typing import Literal
 from uuid import UUID
 
 from integrations import glance, grants
-from integrations._ahead import put_off
+from integrations._ahead import check_allowed, put_off
 from integrations._late import Late
 from integrations.errors import (
     AnswerRefused,
@@ -97,7 +97,8 @@ class Refreshing:
         """The connection with tokens good for a call now. Ask for it right before each call; keep it for none other.
 
         `epoch` is the one the call was checked under. `stale` is a generation the provider has just refused (401): it is
-        renewed whatever its dates say. `held` is what was read for this very call a moment ago. Raises `ConnectionRevoked`, `NeedsReconnecting`, `ClientRefused`, `ProviderBusy`.
+        renewed whatever its dates say. `held` is what was read for this very call a moment ago. Raises `ConnectionRevoked`, `NeedsReconnecting`,
+        `NotAllowedHere`, `ClientRefused`, `ProviderBusy`.
         """
         for _ in range(3):
             found, held = held or await self._look(org, connection), None
@@ -200,6 +201,7 @@ class Refreshing:
         if not row.can_refresh:
             row.status, row.problem, row.due_at, row.decision_id = "needs_reconnecting", "ran_out", None, decision
             return "over"
+        await check_allowed(session, row)
         tenant = await grants.tenant_of(session, self._vault, org, row)
         turn = _Turn(
             owner=new_id(),

@@ -40,6 +40,14 @@ class RuleSet:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AllowListSet:
+    """What holds now, and the providers that are allowed by name."""
+
+    only_listed: bool
+    providers: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ConsentPage:
     """Where to send the browser. `url` holds the state: it goes to this one browser and nowhere else."""
 
@@ -65,10 +73,25 @@ class Connected:
 
 @dataclass(frozen=True, kw_only=True)
 class Synced:
-    """What is kept here that came through a connection."""
+    """How much is kept here that came through a connection."""
 
     files: int = 0
     items: int = 0
+    documents: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.files + self.items + self.documents
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncedThing:
+    """One thing that came through a connection: what it is, and since when it is here. No name."""
+
+    kind: str
+    id: UUID
+    since: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +113,7 @@ class Revoked:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenEnd:
-    """What became of one token at the provider: revoked, already_dead, unsupported or failed; and a word why."""
+    """What became of one token at the provider: revoked, already_dead, unsupported, failed, or waiting; and a word why."""
 
     token: str
     outcome: str

@@ -6,7 +6,8 @@ refused at its next call. Then, for as long as it takes: the provider is told, t
 each is written down and signed. The second part can fail; the first then stands all the same.
 """
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -17,7 +18,7 @@ from sqlmodel import col, select
 
 from integrations import grants, receipts
 from integrations._columns import REVOKED_TOKENS, TENANT
-from integrations._ends import ends_of, is_settled, words_of
+from integrations._ends import ends_of, is_settled, is_told, untold, words_of
 from integrations._late import spared, would_end_others
 from integrations.actions import RevokeConnection, TellProvider
 from integrations.errors import ConnectionRevoked
@@ -25,7 +26,7 @@ from integrations.grants import Endpoints
 from integrations.mcp import store
 from integrations.mcp.sign_in import server_of
 from integrations.oauth.wire import TokenSet
-from integrations.results import ProviderTold, Revoked, Synced
+from integrations.results import ProviderTold, Revoked, Synced, SyncedThing
 from integrations.tables import ConnectionRow, OAuthGrantRow, RevocationRow
 from joule.database.engine import Database, WriteSession
 from joule.kernel.clock import Clock
@@ -44,12 +45,12 @@ TURN = timedelta(minutes=2)  # how long one attempt keeps others from trying
 class SyncedContent(Protocol):
     """Whoever keeps content that came through a connection. Its source is `connection:<id>`."""
 
-    async def count(self, session: AsyncSession, org: OrgId, connection: UUID) -> Synced:
-        """How much there is."""
+    async def listed(self, session: AsyncSession, org: OrgId, connection: UUID) -> tuple[SyncedThing, ...]:
+        """All there is."""
         ...
 
-    async def erase(self, session: WriteSession, permit: Permit, org: OrgId, connection: UUID) -> Synced:
-        """Erase it for good, with everything made from it; how much there was."""
+    async def erase(self, session: WriteSession, permit: Permit, org: OrgId, connection: UUID) -> None:
+        """Erase it for good, with everything made from it."""
         ...
 
 
@@ -86,17 +87,18 @@ class Revoking:
         if row is None or grant is None:
             raise ConnectionRevoked(grants.title_of(first.provider), first.revoked_at)
         ending = [row, *(rows.values() if action.whole_grant else ())]
-        found = deleted = Synced()
+        stands: list[receipts.KeptFrom] = []
         for each in ending:
             each.status, each.revoked_at, each.revoked_by = "revoked", now, action.principal.person
             each.epoch, each.decision_id = each.epoch + 1, permit.decision
-            there = await self.synced.count(session, org, each.id)
-            found = _together(found, there)
-            if action.delete_synced:
-                deleted = _together(deleted, await self.synced.erase(session, permit, org, each.id))
-        revocation = None
-        if len(ending) == len(rows) + 1:  # nobody is left who uses the consent
-            revocation = await self._end_grant(session, grant, action, decision=permit.decision, task=permit.task)
+            stands.append(await self._synced(session, each.id, permit=permit, delete=action.delete_synced, org=org))
+        alone = len(ending) == len(rows) + 1  # nobody is left who uses the consent
+        note = self._note(grant, action, permit=permit, shared=not alone)
+        if alone:
+            await self._end_grant(session, grant, note, decision=permit.decision)
+        session.add(note)
+        await session.flush()
+        await receipts.issue(session, self.vault, note, kept=stands, now=now, decision=permit.decision)
         if self.waiting is not None:
             gone = [each.id for each in ending]
             await self.waiting.disconnected(session, org, gone, by=action.principal.person)
@@ -105,11 +107,23 @@ class Revoking:
             grant=grant.id,
             provider=row.provider,
             revoked_at=now,
-            revocation=revocation,
+            revocation=note.id if alone else None,
             siblings=tuple(sorted(rows)),
-            found=found,
-            deleted=deleted,
+            found=_counted(thing for each in stands for thing in each.things),
+            deleted=_counted(thing for each in stands for thing in each.things if thing.id in each.deleted),
         )
+
+    async def _synced(
+        self, session: WriteSession, connection: UUID, *, permit: Permit, delete: bool, org: OrgId
+    ) -> receipts.KeptFrom:
+        """What had been kept from one connection, and what of it is gone now."""
+        things = await self.synced.listed(session, org, connection)
+        left = {each.id for each in things}
+        if delete:
+            await self.synced.erase(session, permit, org, connection)
+            left = {each.id for each in await self.synced.listed(session, org, connection)}
+        gone = frozenset(each.id for each in things) - left
+        return receipts.KeptFrom(connection=connection, things=things, deleted=frozenset(gone))
 
     async def _alive(self, session: WriteSession, org: OrgId, grant: UUID) -> dict[UUID, ConnectionRow]:
         query = select(ConnectionRow).where(
@@ -119,49 +133,47 @@ class Revoking:
         )
         return {row.id: row for row in (await session.execute(query.with_for_update())).scalars()}
 
-    async def _end_grant(
-        self,
-        session: WriteSession,
-        grant: OAuthGrantRow,
-        action: RevokeConnection,
-        *,
-        decision: DecisionId,
-        task: TaskId,
-    ) -> UUID:
-        """Destroy the key of a grant's tokens, having sealed them anew for telling the provider alone."""
-        org, now, revocation = OrgId(grant.org_id), self.clock.now(), new_id()
-        note = RevocationRow(
-            org_id=org,
-            id=revocation,
+    def _note(self, grant: OAuthGrantRow, action: RevokeConnection, *, permit: Permit, shared: bool) -> RevocationRow:
+        """What is known of a disconnection when it is made."""
+        now = self.clock.now()
+        return RevocationRow(
+            org_id=grant.org_id,
+            id=new_id(),
             grant_id=grant.id,
             connection_id=action.connection,
             provider=grant.provider,
             cause="person",
-            state="pending",
+            state="shared" if shared else "pending",
             outcomes=[],
             attempts=0,
             next_at=now,
             revoked_by=action.principal.person,
-            task_id=task,
+            task_id=permit.task,
             created_at=now,
-            decision_id=decision,
+            ended_at=now if shared else None,
+            decision_id=permit.decision,
         )
+
+    async def _end_grant(
+        self, session: WriteSession, grant: OAuthGrantRow, note: RevocationRow, *, decision: DecisionId
+    ) -> None:
+        """Destroy the key of a grant's tokens, having sealed them anew for telling the provider alone."""
+        org, now, revocation = OrgId(grant.org_id), self.clock.now(), note.id
         ring = await self.vault.keyring(session, org, _subject(revocation), create=True)
         try:
             tokens = await grants.open_tokens(session, self.vault, org, grant)
             note.tokens = ring.seal(tokens.plaintext(), row=revocation, field=REVOKED_TOKENS)
+            note.outcomes = list(untold(tokens))
         except (Corrupt, Shredded, ConnectionRevoked):
             note.tokens = None  # what cannot be opened cannot be told; disconnecting never fails for that
         tenant = await grants.tenant_of(session, self.vault, org, grant)
         if tenant is not None:
             note.tenant = ring.seal_text(tenant, row=revocation, field=TENANT)
-        session.add(note)
         await self.vault.shred(session, org, grants.subject(grant.id))
         grant.status, grant.tokens, grant.revoked_at = "revoked", None, now
         grant.lease_owner = grant.lease_until = grant.attempt_at = grant.due_at = None
+        grant.name_at = grant.look_at = None
         grant.decision_id = decision
-        await session.flush()
-        return revocation
 
     async def tell(self, action: TellProvider, *, decision: DecisionId, task: TaskId) -> ProviderTold:
         """Tell the provider once more, if there is still something to tell. Never raises for what the provider does."""
@@ -189,7 +201,7 @@ class Revoking:
             row.attempts, row.next_at, row.decision_id = row.attempts + 1, self.clock.now() + TURN, decision
             ring = await self.vault.keyring(session, org, _subject(revocation))
             tokens = TokenSet.from_plaintext(ring.open(row.tokens, row=row.id, field=REVOKED_TOKENS))
-            if row.cause != "person" and await would_end_others(session, org, row.provider):
+            if row.cause != "person" and await would_end_others(session, org, row.provider, row.grant_id):
                 return None, row.provider, None, spared(tokens)
             tenant = None if row.tenant is None else ring.open_text(row.tenant, row=row.id, field=TENANT)
             return tokens, row.provider, tenant, tuple(row.outcomes)
@@ -202,9 +214,7 @@ class Revoking:
                 opening = await self.endpoints.of(session, org, provider, tenant=tenant)
             return words_of(await (await opening()).revoke(tokens))
         except JouleError as problem:
-            which = ("refresh", "access") if tokens.refresh_token is not None else ("access",)
-            detail = problem.code.rpartition(".")[2]
-            return before or tuple(f"{each}:failed:{detail}" for each in which)
+            return before if is_told(before) else untold(tokens, problem.code)
 
     async def _write_down(
         self, org: OrgId, revocation: UUID, words: tuple[str, ...], *, decision: DecisionId, task: TaskId
@@ -227,11 +237,11 @@ class Revoking:
                     row.ended_at, row.tokens, row.tenant = now, None, None
                     await session.flush()
                     await self.vault.shred(session, org, _subject(revocation))
-                    await receipts.issue(session, self.vault, row, told_in=task, now=now, decision=decision)
                     server = server_of(row.provider)
                     if server is not None:
                         await store.clear(session, org, server)
                 row.decision_id = decision
+                await receipts.issue(session, self.vault, row, told_in=task, now=now, decision=decision)
             return ProviderTold(revocation=revocation, state=row.state, tokens=ends_of(row.outcomes))
 
 
@@ -239,5 +249,6 @@ def _subject(revocation: UUID) -> str:
     return f"revocation:{revocation}"
 
 
-def _together(one: Synced, other: Synced) -> Synced:
-    return Synced(files=one.files + other.files, items=one.items + other.items)
+def _counted(things: Iterable[SyncedThing]) -> Synced:
+    kinds = Counter(each.kind for each in things)
+    return Synced(files=kinds["file"], items=kinds["item"], documents=kinds["document"])

@@ -11,12 +11,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from integrations import grants
+from integrations import grants, naming
 from integrations._columns import GRANT_TENANT
 from integrations.actions import BeginConnection, BeginStepUp
 from integrations.catalogue import implied
+from integrations.catalogue.account import NamedAccount
 from integrations.catalogue.model import Provider
-from integrations.errors import AdminsGive, AnotherAccount, ConnectionRevoked, ProviderUnknown
+from integrations.errors import AdminsGive, AnotherAccount, ConnectionRevoked, ProviderBusy, ProviderUnknown
 from integrations.oauth.wire import TokenSet
 from integrations.pending import Wanted
 from integrations.rules import rule_of
@@ -25,9 +26,8 @@ from joule.database.engine import ReadSession, WriteSession
 from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, PersonId, TaskId
 from joule.kernel.principal import Principal, Role
+from joule.vault.keys import Keyring
 from joule.vault.vault import Vault
-
-_NAMES = ("account", "team", "workspace")  # what providers call whose account it is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,8 +142,13 @@ async def _may_add(
         raise AdminsGive(provider.title, "your organisation leaves it to owners and admins")
 
 
-def check_account(provider: str, connected: TokenSet, consented: TokenSet) -> None:
-    """Raises `AnotherAccount` unless both are said to be of the same account."""
-    known, told = ({name: each.extra.get(name) for name in _NAMES} for each in (connected, consented))
-    if not any(known.values()) or known != told:
-        raise AnotherAccount(grants.title_of(provider))
+def check_account(ring: Keyring, row: OAuthGrantRow, connected: TokenSet, told: NamedAccount | None) -> None:
+    """Raises `AnotherAccount` unless the consent is said to be for the account that is connected.
+
+    `ProviderBusy` when the provider could not be asked whose it is: then nobody knows, and it can be tried again.
+    """
+    title = grants.title_of(row.provider)
+    if told is None:
+        raise ProviderBusy(title, reason="account_not_asked")
+    if not naming.is_same(ring, row, connected, told):
+        raise AnotherAccount(title)

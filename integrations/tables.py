@@ -1,4 +1,4 @@
-"""The rows of this room. Equal to migrations 0009 and 0010; a test compares them.
+"""The rows of this room. Equal to migrations 0009, 0010 and 0020; a test compares them.
 
 Sealed are: tokens (under the key `grant:<id>`, which revoking destroys, or `revocation:<id>`, which ends when the
 provider has been told), client ids and secrets, verifiers, hosts and account names (under the organisation's key).
@@ -64,6 +64,19 @@ class ProviderRuleRow(SQLModel, table=True):
     decision_id: UUID
 
 
+class AllowListRow(SQLModel, table=True):
+    """Whether only the providers an organisation has allowed by name may be used. No row: all but those it forbids."""
+
+    __tablename__ = "allow_list"
+    __table_args__ = (keeping(holds="workspace.setting", ends=Ends.WITH_OWNER, eraser="integrations.set_allow_list"),)
+
+    org_id: UUID = Field(primary_key=True)
+    only_listed: bool
+    set_by: UUID | None = Field(default=None, nullable=True)
+    updated_at: datetime = time()
+    decision_id: UUID
+
+
 class PendingAuthorizationRow(SQLModel, table=True):
     """A consent that was begun: by whom, in which browser, for what. Used once, within ten minutes.
 
@@ -107,7 +120,7 @@ class PendingAuthorizationRow(SQLModel, table=True):
 class OAuthGrantRow(SQLModel, table=True):
     """What a person allowed at a provider in one consent, and the tokens that prove it.
 
-    `tokens` is NULL once revoked. `generation` counts token sets and stands in the seal's associated data. A set
+    `account_key` is a keyed hash of the provider's id of the account. `tokens` is NULL once revoked. `generation` counts token sets and stands in the seal's associated data. A set
     `attempt_at` with no lease running is a refresh whose end nobody saw.
     """
 
@@ -128,6 +141,8 @@ class OAuthGrantRow(SQLModel, table=True):
         *scope_words("oauth_grant", "requested", "granted"),
         Index("oauth_grant_due", "org_id", "due_at", postgresql_where=sql("due_at IS NOT NULL")),
         Index("oauth_grant_look", "org_id", "look_at", postgresql_where=sql("look_at IS NOT NULL")),
+        Index("oauth_grant_name", "org_id", "name_at", postgresql_where=sql("name_at IS NOT NULL")),
+        CheckConstraint("octet_length(account_key) = 32", name="oauth_grant_account_key"),
         keeping(holds="workspace.credential", ends=Ends.WITH_OWNER, eraser="integrations.revoke_connection"),
     )
 
@@ -137,6 +152,7 @@ class OAuthGrantRow(SQLModel, table=True):
     family: str = Field(sa_type=Text)
     granted_by: UUID
     account: bytes | None = sealed(optional=True)
+    account_key: bytes | None = Field(sa_type=BYTEA, default=None, nullable=True)
     tenant: bytes | None = sealed(optional=True)
     requested: list[str] = Field(sa_type=WORDS)
     granted: list[str] = Field(sa_type=WORDS)
@@ -151,6 +167,7 @@ class OAuthGrantRow(SQLModel, table=True):
     refresh_expires_at: datetime | None = time(optional=True)
     due_at: datetime | None = time(optional=True)
     look_at: datetime | None = time(optional=True)
+    name_at: datetime | None = time(optional=True)
     refreshed_at: datetime = time()
     lease_owner: UUID | None = Field(default=None, nullable=True)
     lease_until: datetime | None = time(optional=True)
@@ -198,13 +215,14 @@ class ConnectionRow(SQLModel, table=True):
 class RevocationRow(SQLModel, table=True):
     """A disconnection that the provider has yet to be told of, or was: with what became of each token, and the receipt.
 
+    `shared`: other connections go on through the same consent, so there is nothing to tell.
     `tokens` are sealed under `revocation:<id>`, a key that only telling the provider uses and that ends with it.
     """
 
     __tablename__ = "revocation"
     __table_args__ = (
         id_words("revocation"),
-        CheckConstraint(one_of("state", "pending", "done", "gave_up"), name="revocation_state"),
+        CheckConstraint(one_of("state", "pending", "done", "gave_up", "shared"), name="revocation_state"),
         CheckConstraint(one_of("cause", "person", "late_refresh", "unfinished"), name="revocation_cause"),
         CheckConstraint("state = 'pending' OR tokens IS NULL", name="revocation_ended_is_empty"),
         CheckConstraint("array_to_string(outcomes, ' ') ~ '^[a-z_:0-9 ]*$'", name="revocation_outcomes"),

@@ -15,9 +15,9 @@ from typing import Any
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from integrations import queries
+from integrations import due
 from integrations.actions import RefreshGrant, TellProvider
-from integrations.care.actions import LookAtGrant
+from integrations.care.actions import LookAtGrant, NameAccount
 from joule.database.engine import Database
 from joule.kernel.action import Action
 from joule.kernel.clock import Clock
@@ -39,6 +39,7 @@ class Kept:
     renewed: int = 0
     told: int = 0
     looked: int = 0
+    named: int = 0
 
 
 class Upkeep:
@@ -61,21 +62,24 @@ class Upkeep:
 
     async def run(self) -> Kept:
         """One round. What fails for one account keeps no other waiting."""
-        renewed = told = looked = 0
+        renewed = told = looked = named = 0
         for org in await self._organisations():
             system = Principal(org=org, person=None, role=Role.SYSTEM, via=Via.SYSTEM)
             now = self._clock.now()
             async with self._database.read(org) as session:
-                revocations = await queries.due_revocations(session, org, now=now)
-                due = await queries.due_grants(session, org, now=now)
-                doubtful = await queries.due_looks(session, org, now=now)
+                revocations = await due.revocations(session, org, now=now)
+                stale = await due.grants(session, org, now=now)
+                doubtful = await due.looks(session, org, now=now)
+                nameless = await due.names(session, org, now=now)
             for revocation in revocations:
                 told += await self._tried(TellProvider(principal=system, revocation=revocation))
-            for grant in due:
+            for grant in stale:
                 renewed += await self._tried(RefreshGrant(principal=system, grant=grant))
             for grant in doubtful:
                 looked += await self._tried(LookAtGrant(principal=system, grant=grant))
-        return Kept(renewed=renewed, told=told, looked=looked)
+            for grant in nameless:
+                named += await self._tried(NameAccount(principal=system, grant=grant))
+        return Kept(renewed=renewed, told=told, looked=looked, named=named)
 
     async def _tried(self, action: Action[Any]) -> int:
         try:

@@ -8,7 +8,8 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Literal
 
 import httpx2
@@ -25,6 +26,7 @@ from integrations.oauth.secret import Secret
 
 logger = logging.getLogger(__name__)
 
+LONGEST_HEADER = 500
 Unsent = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
 
@@ -37,6 +39,7 @@ class Came:
     readable: bool
     retry_after: str | None
     challenge: str
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # in small letters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +59,19 @@ async def send(
     token: Secret,
     extra: Mapping[str, Secret],
     headers: Mapping[str, str],
+    answer_headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Came | Failed:
-    """One request, one answer. `extra` are further secrets by header, `headers` those of ours that are no secret."""
+    """One request, one answer. `extra` are further secrets by header, `headers` those of ours that are no secret.
+
+    `answer_headers`: members of the answer by the header they come in.
+    """
     secrets = (token.reveal(), *(each.reveal() for each in extra.values()))
     cancelled: tuple[object, ...] | None = None
     outcome: Came | Failed = Failed(kind="line", reason="it broke off", unsent=False)
     try:
         outcome = await _exchange(network, provider, request, secrets, tuple(extra), headers)
+        if answer_headers and outcome.readable and 200 <= outcome.status < 300:
+            outcome = _with_headers(outcome, answer_headers)
     except asyncio.CancelledError as stop:
         cancelled = stop.args
     except HostRefused as problem:
@@ -114,7 +123,16 @@ async def _exchange(
         readable=readable,
         retry_after=told.get("retry-after"),
         challenge=str(without(told.get("www-authenticate", ""), secrets)),
+        headers={name.lower(): str(without(value[:LONGEST_HEADER], secrets)) for name, value in told.items()},
     )
+
+
+def _with_headers(came: Came, named: Mapping[str, str]) -> Came:
+    """The answer with what its provider says of it in headers, such as the name of what was made. The body comes first."""
+    if came.value is not None and not isinstance(came.value, Mapping):
+        return came
+    found = {member: came.headers[header] for member, header in named.items() if header in came.headers}
+    return replace(came, value={**found, **(came.value or {})}) if found else came
 
 
 def _read(raw: bytes) -> tuple[object, bool]:

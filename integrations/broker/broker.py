@@ -146,6 +146,7 @@ class Broker:
                 token=found.tokens.access_token,
                 extra=one.extra,
                 headers=one.headers,
+                answer_headers=one.operation.answer_headers,
             )
             course.tries += 1
             meaning = one.meaning_of(outcome)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from integrations.care.results import IssuerAccepted, KeysRotated, Looked
+from integrations.care.results import IssuerAccepted, KeysRotated, Looked, Named
 from joule.kernel.action import Action, Effect
 from joule.kernel.label import Purpose
 
@@ -34,6 +34,18 @@ class LookAtGrant(Action[Looked]):
     name: ClassVar[str] = "integrations.look_at_grant"
     effect: ClassVar[Effect] = Effect.SEND
     purpose: ClassVar[Purpose] = Purpose.SECURITY
+    idempotent: ClassVar[bool] = True
+
+    grant: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class NameAccount(Action[Named]):
+    """Ask a provider whose account a grant is for, where that is not known yet."""
+
+    name: ClassVar[str] = "integrations.name_account"
+    effect: ClassVar[Effect] = Effect.SEND
+    purpose: ClassVar[Purpose] = Purpose.OPERATIONS
     idempotent: ClassVar[bool] = True
 
     grant: UUID

@@ -5,9 +5,10 @@ from typing import Any
 
 from integrations import pins
 from integrations.care import rekeying
-from integrations.care.actions import AcceptIssuer, LookAtGrant, RotateKeys
+from integrations.care.actions import AcceptIssuer, LookAtGrant, NameAccount, RotateKeys
 from integrations.care.looking import Looking
-from integrations.care.results import IssuerAccepted, KeysRotated, Looked
+from integrations.care.naming import Naming
+from integrations.care.results import IssuerAccepted, KeysRotated, Looked, Named
 from integrations.catalogue.load import catalogue
 from joule.database.engine import WriteSession
 from joule.kernel.action import Action
@@ -23,14 +24,15 @@ MOST_AT_ONCE = 500
 class CareHandler:
     """The only way to change keys, pins and what is known of a grant's life."""
 
-    def __init__(self, *, admission: Admission, vault: Vault, clock: Clock, looking: Looking) -> None:
+    def __init__(self, *, admission: Admission, vault: Vault, clock: Clock, looking: Looking, naming: Naming) -> None:
         self._admission = admission
-        self._vault, self._clock, self._looking = vault, clock, looking
+        self._vault, self._clock, self._looking, self._naming = vault, clock, looking, naming
 
     def methods(self) -> Mapping[type[Action[Any]], Method]:
         return {
             RotateKeys: self.rotate_keys,
             LookAtGrant: self.look_at_grant,
+            NameAccount: self.name_account,
             AcceptIssuer: self.accept_issuer,
         }
 
@@ -52,6 +54,10 @@ class CareHandler:
     async def look_at_grant(self, permit: Permit, action: LookAtGrant) -> Looked:
         self._admission.admit(permit, action)
         return await self._looking.at(action.principal.org, action.grant, decision=permit.decision)
+
+    async def name_account(self, permit: Permit, action: NameAccount) -> Named:
+        self._admission.admit(permit, action)
+        return await self._naming.of(action.principal.org, action.grant, decision=permit.decision)
 
     async def accept_issuer(self, permit: Permit, action: AcceptIssuer, session: WriteSession) -> IssuerAccepted:
         self._admission.admit(permit, action)

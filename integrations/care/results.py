@@ -23,6 +23,14 @@ class Looked:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Named:
+    """What a provider says of whose account it is. `unasked`: it could not be asked, or the account is over."""
+
+    grant: UUID
+    found: Literal["named", "unsaid", "unasked"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class IssuerAccepted:
     """How many pins were forgotten."""
 

@@ -48,10 +48,23 @@ def _of_provider(provider: Provider) -> Iterator[str]:
         yield "the example of a tenant's host does not match its own pattern"
     if provider.per_tenant_host and re.fullmatch(provider.per_tenant_host, "evil.example/x") is not None:
         yield "the pattern for a tenant's host lets anything by"
+    yield from _account_problems(provider)
     for entry in provider.unverified:
         field, _, part = entry.partition(":")[0].partition(".")
         if not _is_there(provider, field, part):
             yield f"it calls {field} unverified, which is not there"
+
+
+def _account_problems(provider: Provider) -> Iterator[str]:
+    for clue in provider.account:
+        if unknown := [name for name in clue.needs if name not in provider.scopes]:
+            yield f"its account is asked for with {unknown[0]}, which is not there"
+        if clue.source == "introspection" and provider.introspection_url is None:
+            yield "its account is asked for by an introspection it does not offer"
+        if clue.url is not None and "{tenant}" in clue.url and provider.per_tenant_host is None:
+            yield "its account is asked for at a tenant's host, and it has no tenants"
+        if clue.url is not None and clue.url.startswith("http:") and not provider.demo:
+            yield "only the demonstration may speak http"
 
 
 def _is_there(provider: Provider, field: str, part: str) -> bool:

@@ -49,8 +49,8 @@ def to_send(provider: Provider, requested: Iterable[str]) -> tuple[str, ...]:
 
 
 def read_only(provider: Provider) -> tuple[str, ...]:
-    """The scopes that cannot change anything; () where the provider does not split reading from writing."""
-    return tuple(scope.name for scope in provider.scopes.values() if scope.risk.rank <= 2)
+    """The scopes to choose that cannot change anything; () where the provider does not split reading from writing."""
+    return tuple(scope.name for scope in provider.scopes.values() if scope.risk.rank <= 2 and not scope.always)
 
 
 def dropped(requested: Collection[str], granted: Collection[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from integrations.catalogue._checking import check
+from integrations.catalogue.account import AccountClue
 from integrations.catalogue.errors import BadCatalogue, OperationUnknown, ProviderUnknown
 from integrations.catalogue.model import (
     ErrorRules,
@@ -157,7 +158,8 @@ def _with_shared(name: str, own: dict[str, Any], read: Mapping[str, dict[str, An
     lists: dict[str, Any] = {
         key: [*shared[key], *own[key]] for key in ("notes", "unverified", "sources") if key in shared and key in own
     }
-    return {**shared, **own, **lists}
+    scopes = {"scopes": {**shared["scopes"], **own["scopes"]}} if "scopes" in shared and "scopes" in own else {}
+    return {**shared, **own, **lists, **scopes}
 
 
 def _provider(name: str, read: dict[str, Any], shape: Any) -> Provider:
@@ -176,11 +178,14 @@ def _provider(name: str, read: dict[str, Any], shape: Any) -> Provider:
         refresh=Refresh(**told["refresh"]),
         revocation=Revocation(**told["revocation"]),
         extra_secrets=tuple(ExtraSecret(**one) for one in told.get("extra_secrets", [])),
+        account=tuple(
+            AccountClue(**{key: frozen(value) for key, value in one.items()}) for one in told.get("account", [])
+        ),
         **plain,
     )
 
 
-_BUILT = {"scopes", "operations", "refresh", "revocation", "extra_secrets", "family"}
+_BUILT = {"scopes", "operations", "refresh", "revocation", "extra_secrets", "account", "family"}
 
 
 def _scope(of: dict[str, Any]) -> dict[str, Any]:

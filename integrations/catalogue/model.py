@@ -12,6 +12,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Literal
 
+from integrations.catalogue.account import AccountClue
+
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 """The empty, unchangeable mapping."""
 
@@ -136,12 +138,14 @@ class ErrorRules:
     """How to tell failure in an answer.
 
     `ok` is a path that must hold one of `ok_values` even when the status is 200 (Slack, TikTok); `code` is the path of
-    the provider's own error code; `meanings` maps codes (as text) and three-digit statuses to what they come down to.
+    the provider's own error code, `reasons` those of its closer ones (through lists with `[]`), asked first; `meanings`
+    maps codes (as text) and three-digit statuses to what they come down to.
     """
 
     ok: str | None = None
     ok_values: tuple[Any, ...] = (True,)
     code: str | None = None
+    reasons: tuple[str, ...] = ()
     meanings: Mapping[str, Meaning] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -160,7 +164,8 @@ class Operation:
 
     `destinations` are the arguments that decide where something goes or whom it reaches; `amounts` those that decide
     what it costs: both are security-relevant. `structured` are query parameters in a notation of the provider's own, sent
-    as they stand, with closed arguments alone in their gaps. `example` is a valid set of arguments.
+    as they stand, with closed arguments alone in their gaps. `answer_headers`: members of the answer that come in headers
+    of the answer instead. `example` is a valid set of arguments.
     """
 
     id: str
@@ -178,6 +183,7 @@ class Operation:
     structured: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    answer_headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     paging: Paging | None = None
     rate: Rate | None = None
     idempotency: str = "none"
@@ -206,7 +212,7 @@ class Operation:
 class Provider:
     """One provider, whole. `group` is its shelf in the catalogue; `family` names those whose consent is ONE grant.
 
-    URLs may hold `{tenant}`. `demo` is True only for the labelled demonstration on loopback, which alone may speak http.
+    URLs may hold `{tenant}`; `account` says where the account is named. `demo` is True only for the labelled demonstration on loopback, which alone may speak http.
     `unverified` lists what was not seen in a source and is shown as such: `field`, `field.part` or `field: what of it`.
     """
 
@@ -247,6 +253,7 @@ class Provider:
     tenant_words: str = ""
     tenant_example: str | None = None
     extra_secrets: tuple[ExtraSecret, ...] = ()
+    account: tuple[AccountClue, ...] = ()
     operations: Mapping[str, Operation] = field(default_factory=lambda: NOTHING)
     notes: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()

@@ -1,20 +1,23 @@
 """Speaks MCP with one server. The only module that knows the MCP library; loaded by who needs it.
 
-A token is put on a request to the very address it was asked for, by the transport: the library never has it. Every question opens a session and ends it; nothing a server sends unasked is taken. What the
-library says of a failure may hold a server's words, so it is dropped: errors here are our own.
+A token is put on a request to the very address it was asked for, by the transport: the library never has it, and it is
+taken out of whatever comes back. Every question opens a session and ends it; nothing a server sends unasked is taken. What
+the library says of a failure may hold a server's words, so it is dropped: errors here are our own.
 """
 
 import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeVar
+from dataclasses import fields, replace
+from typing import Any, TypeVar, cast
 
 import httpx2
 import mcp_types as types
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from integrations.broker._echo import without
 from integrations.broker.addresses import Hosts
 from integrations.broker.guard import Limits, Network
 from integrations.mcp.addresses import Address
@@ -61,7 +64,8 @@ async def asked(
                 read_timeout_seconds=limits.seconds,
             ) as client,
         ):
-            return await question(client)
+            found = await question(client)
+            return found if token is None else _without(found, token)
     except TimeoutError:
         problem: Exception = McpNotAnswering(server.title, reason="no answer in time")
     except Exception as failed:  # noqa: BLE001 - whatever the library raises is told in our words
@@ -137,6 +141,20 @@ class _NoticingBody(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._under.aclose()
+
+
+def _without(found: T, token: Secret) -> T:
+    """What a server said without the token it was shown: some repeat what they were sent, and nobody is to read that."""
+    secrets = (token.reveal(),)
+    if isinstance(found, Said):
+        return replace(found, text=without(found.text, secrets))
+    if isinstance(found, list):
+        return cast(T, [_cleansed(each, secrets) if isinstance(each, ListedTool) else each for each in found])
+    return found
+
+
+def _cleansed(tool: ListedTool, secrets: tuple[str, ...]) -> ListedTool:
+    return ListedTool(**{each.name: without(getattr(tool, each.name), secrets) for each in fields(tool)})
 
 
 def _wanted(answer: httpx2.Response) -> Exception:

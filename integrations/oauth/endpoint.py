@@ -4,7 +4,7 @@ Authlib makes the requests' PKCE, signatures and authentication; what comes back
 stores anything or refreshes by itself: who calls `refresh` must be the only one doing so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from authlib.oauth2.client import OAuth2Client  # type: ignore[import-untyped]
 
+from integrations.catalogue.account import NamedAccount
 from integrations.catalogue.model import Provider
 from integrations.oauth.answers import scopes as named_scopes
 from integrations.oauth.answers import token_set, without_error
@@ -21,6 +22,7 @@ from integrations.oauth.discovery import ServerMetadata
 from integrations.oauth.errors import AnswerRefused, DiscoveryRefused, GrantDead, HostRefused
 from integrations.oauth.hosts import LOOPBACK, checked_url
 from integrations.oauth.line import ProviderLine
+from integrations.oauth.naming import as_extra, asked, in_answer
 from integrations.oauth.revoking import revoke
 from integrations.oauth.secret import Secret
 from integrations.oauth.sending import HttpPolicy
@@ -192,6 +194,10 @@ class TokenEndpoint:
         """
         return await revoke(self._line, self._strategy, tokens)
 
+    async def account(self, tokens: TokenSet, *, granted: Collection[str], tenant: str | None) -> NamedAccount:
+        """Whose account these tokens are for, as far as the provider says. Raises what the wire raises."""
+        return await asked(self._line, tokens, granted=granted, tenant=tenant)
+
     async def introspect(self, token: Secret, *, hint: Literal["access_token", "refresh_token"]) -> Introspection:
         """What the provider says about a token now (RFC 7662)."""
         url = checked_url(self.provider, self.provider.introspection_url)
@@ -221,7 +227,8 @@ class TokenEndpoint:
             now=self.clock.now(),
             type_may_be_missing=self._strategy.type_may_be_missing,
         )
-        return replace(tokens, extra=MappingProxyType(self._strategy.kept(self.provider, body)))
+        named = in_answer(self.provider, body, client_id=self._client.client_id, now=self.clock.now())
+        return replace(tokens, extra=MappingProxyType({**self._strategy.kept(self.provider, body), **as_extra(named)}))
 
     def _resources(self, named: Resource) -> tuple[str, ...]:
         found = named if named is not None else self._resource

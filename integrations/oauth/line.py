@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import httpx2
 
+from integrations.catalogue.account import AccountClue
 from integrations.catalogue.model import Provider
 from integrations.oauth.answers import refuses_client
 from integrations.oauth.authentication import authentication, named_fields, wire_client
-from integrations.oauth.hosts import checked_url
+from integrations.oauth.hosts import checked_tenant, checked_url
 from integrations.oauth.secret import Secret
 from integrations.oauth.sending import Answer, HttpPolicy, ask, client_settings
 from integrations.oauth.standard import Fields, Standard
-from integrations.oauth.tokens import ClientIdentity
+from integrations.oauth.tokens import ClientIdentity, TokenSet
 from joule.kernel.clock import Clock
 
 Pairs = Sequence[tuple[str, str]]
@@ -55,14 +57,27 @@ class ProviderLine:
         """One GET of a small JSON object."""
         return await self.plain("GET", url, query=query, authorization=authorization)
 
+    async def with_token(self, clue: AccountClue, tokens: TokenSet, *, tenant: str | None) -> Mapping[str, Any] | None:
+        """What a clue's address says to whoever brings the token; None when it refuses. In the provider's own words."""
+        provider = self.provider
+        url = (clue.url or "").replace("{tenant}", "{tenant}" if tenant is None else checked_tenant(provider, tenant))
+        held = {provider.token_header: f"{provider.token_prefix}{tokens.access_token.reveal()}"}
+        answer = await self._sent("GET", url, query=list(clue.query.items()), headers={**clue.headers, **held})
+        return answer.body if answer.status < 400 else None
+
     async def plain(
         self, method: str, url: str, *, fields: Pairs = (), query: Pairs = (), authorization: str | None = None
     ) -> Answer:
         """Sends without saying who the client is; `authorization` goes into the header of that name."""
         headers = {"Authorization": authorization} if authorization is not None else {}
+        return self._strategy.said(await self._sent(method, url, fields=fields, query=query, headers=headers))
+
+    async def _sent(
+        self, method: str, url: str, *, fields: Pairs = (), query: Pairs = (), headers: Mapping[str, str]
+    ) -> Answer:
         content, kind = self._body(fields)
         async with httpx2.AsyncClient(**client_settings(self._http)) as client:
-            answer = await ask(
+            return await ask(
                 client,
                 provider=self.provider.title,
                 policy=self._http,
@@ -73,7 +88,6 @@ class ProviderLine:
                 query=query,
                 content=content,
             )
-        return self._strategy.said(answer)
 
     async def _signed(
         self,

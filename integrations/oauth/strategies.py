@@ -64,14 +64,7 @@ class Slack(Standard):
     def kept(self, provider: Provider, body: Mapping[str, Any]) -> dict[str, str]:
         team = body.get("team")
         known = team if isinstance(team, dict) else {}
-        return _texts({"team": known.get("id"), "account": known.get("name")})
-
-
-class Demo(Standard):
-    """The demonstration: the standard, and a name for its account."""
-
-    def kept(self, provider: Provider, body: Mapping[str, Any]) -> dict[str, str]:
-        return _texts({"account": body.get("account_name")})
+        return _texts({"team": known.get("id")})
 
 
 class Mailchimp(Standard):
@@ -84,7 +77,7 @@ class Mailchimp(Standard):
         if not isinstance(centre, str) or not re.fullmatch(r"[a-z]{2,5}[0-9]{1,4}", centre):
             raise AnswerRefused(line.provider.title, reason="no_data_centre")
         tenant = checked_tenant(line.provider, f"{centre}.api.mailchimp.com")
-        named = _texts({"account": body.get("accountname")})
+        named = _texts({"account": body.get("accountname"), "account_id": str(body.get("user_id") or "")})
         return replace(tokens, extra=MappingProxyType({**tokens.extra, **named, "tenant": tenant}))
 
 
@@ -92,9 +85,7 @@ class Notion(Standard):
     """JSON bodies and no scopes; what may be seen is picked page by page."""
 
     def kept(self, provider: Provider, body: Mapping[str, Any]) -> dict[str, str]:
-        return _texts(
-            {"workspace": body.get("workspace_id"), "bot": body.get("bot_id"), "account": body.get("workspace_name")}
-        )
+        return _texts({"workspace": body.get("workspace_id"), "bot": body.get("bot_id")})
 
 
 class Shopify(Standard):
@@ -202,6 +193,8 @@ class HubSpot(Standard):
 
     def said(self, answer: Answer) -> Answer:
         body = answer.body
+        if body is not None and isinstance(body.get("scopes"), list) and "scope" not in body:
+            return replace(answer, body={**body, "scope": body["scopes"]})  # so it introspects
         if body is None or "error" in body or answer.status < 400:
             return answer
         return replace(answer, body={"error": self._ERRORS.get(str(body.get("status")), "other")})
@@ -241,7 +234,6 @@ STANDARD = Standard()
 STRATEGIES: Mapping[str, Standard] = MappingProxyType(
     {
         "slack": Slack(),
-        "demo": Demo(),
         "meta": Meta(),
         "instagram": Instagram(),
         "mailchimp": Mailchimp(),

@@ -14,6 +14,7 @@ from integrations.broker.broker import Broker
 from integrations.broker.connectors import Connector, Installed, providers_of, told_of, version_of
 from integrations.broker.guard import Endpoint, Network
 from integrations.care.looking import Looking
+from integrations.care.naming import Naming
 from integrations.catalogue.load import including
 from integrations.clients import Clients, read_file
 from integrations.demo import CLIENT_ID, CLIENT_SECRET, PROVIDER
@@ -23,7 +24,7 @@ from integrations.oauth.secret import Secret
 from integrations.oauth.wire import ClientIdentity
 from integrations.pins import Pins
 from integrations.refreshing import Refreshing
-from integrations.results import Synced
+from integrations.results import SyncedThing
 from joule.database.engine import Database, WriteSession
 from joule.database.following import Follower
 from joule.kernel.clock import Clock
@@ -31,8 +32,7 @@ from joule.kernel.ids import OrgId
 from joule.kernel.permit import Permit
 from joule.kernel.settings import IntegrationSettings
 from joule.vault.vault import Vault
-from memory import sourced
-from memory.knowledge import erasing as documents
+from memory import sourcing
 
 log = logging.getLogger("joule.integrations")
 
@@ -43,18 +43,13 @@ class KeptInMemory:
 
     followers: Sequence[Follower]
 
-    async def count(self, session: AsyncSession, org: OrgId, connection: UUID) -> Synced:
-        source = f"connection:{connection}"
-        found = await sourced.count(session, org, source)
-        read = await documents.made_from(session, org, [source])
-        return Synced(files=found.files + len(read), items=found.items)
+    async def listed(self, session: AsyncSession, org: OrgId, connection: UUID) -> tuple[SyncedThing, ...]:
+        found = await sourcing.kept_from(session, org, f"connection:{connection}")
+        return tuple(SyncedThing(kind=each.kind, id=each.id, since=each.since) for each in found)
 
-    async def erase(self, session: WriteSession, permit: Permit, org: OrgId, connection: UUID) -> Synced:
-        there = await self.count(session, org, connection)
+    async def erase(self, session: WriteSession, permit: Permit, org: OrgId, connection: UUID) -> None:
         for follow in self.followers:
             await follow(session, permit, org, [f"connection:{connection}"])
-        left = await self.count(session, org, connection)
-        return Synced(files=there.files - left.files, items=there.items - left.items)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +62,7 @@ class Accounts:
     broker: Broker
     synced: KeptInMemory
     looking: Looking
+    naming: Naming
     connectors: Mapping[str, Connector]  # by provider
     demo_host: str | None
     network: Network
@@ -121,6 +117,7 @@ async def accounts(
                 looking=Looking(
                     database=database, vault=vault, clock=clock, endpoints=endpoints, refreshing=refreshing
                 ),
+                naming=Naming(database=database, vault=vault, clock=clock, endpoints=endpoints, refreshing=refreshing),
                 demo_host=f"127.0.0.1:{settings.demo_port}" if demo else None,
                 network=network,
                 served=served,

@@ -186,7 +186,9 @@ def handlers(parts: Parts) -> list[Handler]:
             questions=waiting,
             demo_host=connected.demo_host,
         ),
-        CareHandler(admission=parts.permits, vault=vault, clock=clock, looking=connected.looking),
+        CareHandler(
+            admission=parts.permits, vault=vault, clock=clock, looking=connected.looking, naming=connected.naming
+        ),
         McpHandler(
             admission=parts.permits,
             database=database,

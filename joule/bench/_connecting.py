@@ -4,6 +4,7 @@ The provider is as careless as providers are: it repeats tokens in its answers a
 """
 
 import asyncio
+import json
 import re
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -104,7 +105,7 @@ async def _receipt(owner: Person, connection: str) -> Answer:
     async with asyncio.timeout(PATIENCE):
         while True:
             answer = await owner.visitor.get(f"{connection}/receipt")
-            if answer.status == 200:
+            if answer.status == 200 and json.loads(json.loads(answer.text)["receipt"])["final"]:
                 return answer
             await asyncio.sleep(0.2)
 

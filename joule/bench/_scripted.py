@@ -9,6 +9,7 @@ from joule.llm.providers.base import CallPiece, ModelRequest, Piece
 from joule.llm.providers.offline.model import OfflineModel
 
 ASKS, STOPS, FAILS, RUNS = "please ask first", "please never end", "please fail", "please run code"
+SERVED = "please ask the server"
 
 
 @dataclass(kw_only=True)
@@ -44,7 +45,10 @@ class Scripted:
                 key="0", id="call-0", name="run_python", arguments=canonical_json({"code": self.code, "files": []})
             )
             yield Piece(calls=(call,), finish="tool_calls")
-        elif ASKS in said or RUNS in said:
+        elif SERVED in said and not any(each.role == "tool" for each in request.messages[last:]):
+            name = next(each.name for each in request.tools if each.name.startswith("mcp_"))
+            yield Piece(calls=(CallPiece(key="0", id="call-0", name=name, arguments="{}"),), finish="tool_calls")
+        elif ASKS in said or RUNS in said or SERVED in said:
             yield Piece(text=self.answer, finish="stop")
         else:
             async for piece in self.offline.stream(request):

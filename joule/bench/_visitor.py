@@ -99,6 +99,8 @@ async def web_process(settings: Settings, *, log: Path, temporary: Path) -> Asyn
         "JOULE_VAULT_KEY_FILE": str(settings.key_file),
         "JOULE_WEB_MAX_UPLOAD_MB": "1",
         "JOULE_INTEGRATIONS_DEMO_PORT": str(settings.integrations.demo_port),
+        "JOULE_INTEGRATIONS_MCP_PORT": str(settings.integrations.mcp_port),
+        "JOULE_INTEGRATIONS_MCP_ISSUER_PORT": str(settings.integrations.mcp_issuer_port),
         "JOULE_LOG_LEVEL": "DEBUG",
         "PYTHONWARNINGS": "default",
         "TMPDIR": str(temporary),

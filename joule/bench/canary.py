@@ -20,7 +20,7 @@ from psycopg.conninfo import make_conninfo
 from integrations.actions import FinishConnection, ReadFromProvider, SetProviderClient
 from integrations.results import Secret as AccountSecret
 from joule.assembly import open_house
-from joule.bench import _connecting, _errands, _kept
+from joule.bench import _connecting, _errands, _kept, _served
 from joule.bench._connecting import Careless
 from joule.bench._eavesdropping import Heard, logged, overheard, trapped
 from joule.bench._errands import Person
@@ -28,6 +28,7 @@ from joule.bench._ground import ground
 from joule.bench._planted import Planted
 from joule.bench._rotating import serving
 from joule.bench._scripted import Scripted
+from joule.bench._served import Guarded
 from joule.bench._visitor import Answer, web_process
 from joule.bench.report import Report
 from joule.database.server import EmbeddedServer
@@ -93,7 +94,8 @@ async def hunt(settings: Settings, *, server: EmbeddedServer, superuser: str) ->
             logged(log),
             overheard(superuser) as heard,
             serving(Careless(planted=planted)) as provider,
-            open_house(settings := _beside(settings, provider.port), model=scripted) as house,
+            serving(Guarded(planted=planted)) as served,
+            open_house(settings := _beside(settings, provider.port, served.port), model=scripted) as house,
             web_process(settings, log=web_log, temporary=Path(folder)) as port,
         ):
             stop = asyncio.Event()
@@ -102,9 +104,10 @@ async def hunt(settings: Settings, *, server: EmbeddedServer, superuser: str) ->
                 owner = await _errands.found(house, planted, port)
                 tasks = await _errands.a_day(owner, planted)
                 used, shown = await _connecting.accounts(owner, planted, provider)
+                asked, pages_of_servers = await _served.servers(owner, planted, served)
                 await _kept.fill(house, owner.principal, planted)
                 support = await _errands.supporter(house, planted, owner)
-                pages = await _support_pages(support, (*tasks, *used))
+                pages = await _support_pages(support, (*tasks, *used, asked))
                 shown += await _access(owner, support, planted, tasks[0])
                 raised = await _raised(house.commands, owner.principal, planted)
             finally:
@@ -121,7 +124,7 @@ async def hunt(settings: Settings, *, server: EmbeddedServer, superuser: str) ->
         for what, text in raised:
             findings.look(planted, "text, repr and traceback of errors", text.encode(), what)
         findings.look(planted, "prompts of models", "\n".join(scripted.prompts).encode(), only_secrets=True)
-        for answer in shown:
+        for answer in (*shown, *pages_of_servers):
             findings.look(planted, "pages and receipts of admins", answer.body, only_secrets=True)
         for path, page in pages:
             findings.look(planted, "pages of support and of replay", _without_names(page, planted), path)
@@ -130,9 +133,10 @@ async def hunt(settings: Settings, *, server: EmbeddedServer, superuser: str) ->
     return findings
 
 
-def _beside(settings: Settings, port: int) -> Settings:
-    """A provider of accounts at this port, told soon when one is ended."""
-    known = settings.integrations.model_copy(update={"demo_port": port, "upkeep_seconds": 1})
+def _beside(settings: Settings, port: int, served: int) -> Settings:
+    """A provider of accounts at this port, told soon when one is ended, and an MCP server with its issuer at that one."""
+    ports = {"demo_port": port, "mcp_port": served, "mcp_issuer_port": served}
+    known = settings.integrations.model_copy(update={**ports, "upkeep_seconds": 1})
     return settings.model_copy(update={"integrations": known})
 
 

@@ -1,11 +1,16 @@
 """What an operator does now and then for connected accounts: replaces their keys, accepts a provider's new settings."""
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from joule.cli._installation import opened, read_settings
 from joule.cli._output import Failed, Output, reporting, table
+
+if TYPE_CHECKING:
+    from joule.assembly import House
+    from joule.kernel.principal import Principal
 
 IDLE_ROUNDS = 5  # rounds in a row that move nothing because rows are being written, before it gives up
 
@@ -96,3 +101,11 @@ async def connectors(output: Output) -> None:
     output.result({"connectors": found}, lambda: table(heads, [[each[head] for head in heads] for each in found]))
     if any(each["problem"] and each["name"] in named for each in found):
         raise Failed
+
+
+async def allowed(house: "House", person: "Principal") -> frozenset[str]:
+    """The providers the organisation lets be used."""
+    from integrations import rules
+
+    async with house.database.read(person.org) as session:
+        return await rules.allowed(session, person.org)

@@ -57,6 +57,7 @@ async def list_providers(output: Output, words: tuple[str, ...], connected: bool
 
     async with opened() as (house, person):
         views, shelf = await _connections(house, person), catalogue()
+        allowed = await _care.allowed(house, person)
     live = [each for each in views if not each.is_over]
     counts = {each.provider: sum(other.provider == each.provider for other in live) for each in live}
     found = [each for each in shelf.search(" ".join(words)) if counts.get(each.id) or not connected]
@@ -71,16 +72,20 @@ async def list_providers(output: Output, words: tuple[str, ...], connected: bool
                 "splits_read_from_write": each.splits_read_from_write,
                 "revocable_from_here": each.revocation.possible,
                 "connected": counts.get(each.id, 0),
+                "allowed": each.id in allowed,
             }
             for each in found
         ],
         "connections": [_told(each) for each in live if each.provider in names],
     }
-    rows = [(each.id, each.title, each.group, counts.get(each.id) or "") for each in found]
+    rows = [
+        (each.id, each.title, each.group, counts.get(each.id) or "", "" if each.id in allowed else "not allowed")
+        for each in found
+    ]
     accounts = [(each.connection, each.provider, each.account, each.status) for each in live if each.provider in names]
 
     def human() -> str:
-        shown = table(("provider", "title", "group", "connected"), rows)
+        shown = table(("provider", "title", "group", "connected", ""), rows)
         return f"{shown}\n\n{table(('connection', 'provider', 'account', 'status'), accounts)}" if accounts else shown
 
     output.result(told, human)

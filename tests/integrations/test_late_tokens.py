@@ -13,9 +13,9 @@ from integrations.catalogue.load import catalogue
 from integrations.errors import ConnectionRevoked
 from integrations.oauth.secret import Secret
 from integrations.oauth.wire import TokenOutcome, TokenSet
-from integrations.results import Synced
+from integrations.results import SyncedThing
 from integrations.revoking import Revoking
-from integrations.tables import ConnectionRow, OAuthGrantRow, RevocationRow
+from integrations.tables import ConnectionRow, OAuthGrantRow, ProviderClientRow, RevocationRow
 from joule.database.engine import Database
 from joule.kernel.ids import DecisionId, OrgId, PersonId, TaskId, new_id
 from joule.kernel.permit import Permits
@@ -31,11 +31,10 @@ DECISION = DecisionId(new_id())
 class Nothing:
     """Nothing was kept from any account."""
 
-    async def count(self, *_: object) -> Synced:
-        return Synced()
+    async def listed(self, *_: object) -> tuple[SyncedThing, ...]:
+        return ()
 
-    async def erase(self, *_: object) -> Synced:
-        return Synced()
+    async def erase(self, *_: object) -> None: ...
 
 
 @pytest.fixture
@@ -140,11 +139,17 @@ class Whole:
 
 
 @pytest.mark.parametrize(
-    ("provider", "other_lives", "told"),
-    [("google_ads", True, 0), ("google_ads", False, 1), ("meta_ads_pages", True, 0), ("hubspot", True, 1)],
+    ("provider", "other_lives", "own_app", "told"),
+    [
+        ("google_ads", True, True, 0),
+        ("google_ads", False, True, 1),
+        ("google_ads", False, False, 0),  # a shared app: another organisation may have connected the same account
+        ("meta_ads_pages", True, True, 0),
+        ("hubspot", True, False, 1),
+    ],
 )
 async def test_late_tokens_are_not_ended_where_that_would_end_another_living_grant(
-    here: Ground, org: OrgId, provider: str, other_lives: bool, told: int
+    here: Ground, org: OrgId, provider: str, other_lives: bool, own_app: bool, told: int
 ):
     other, whole = await here.connect(org), Whole()
     async with here.database.write(org) as session:
@@ -152,6 +157,8 @@ async def test_late_tokens_are_not_ended_where_that_would_end_another_living_gra
         assert row is not None
         family = catalogue().provider(provider).family
         row.family, row.status = family, "active" if other_lives else "needs_reconnecting"
+        if own_app:
+            session.add(_app(org, provider, here))
     late = Late(database=here.database, vault=here.vault, clock=here.clock)
     tokens = TokenSet(access_token=Secret("late-token"), received_at=here.clock.now())
 
@@ -163,6 +170,41 @@ async def test_late_tokens_are_not_ended_where_that_would_end_another_living_gra
     assert (kept.state, kept.tokens) == ("done", None)
     word = "access:revoked:told" if told else "access:unsupported:would_end_others"
     assert list(kept.outcomes) == [word]
+
+
+@pytest.mark.parametrize(("others", "told"), [(b"k" * 32, 0), (b"o" * 32, 1)])
+async def test_late_tokens_of_one_account_are_ended_though_another_account_lives(
+    here: Ground, org: OrgId, others: bytes, told: int
+):
+    mine, other, whole = await here.connect(org), await here.connect(org), Whole()
+    async with here.database.write(org) as session:
+        for grant, key in ((mine.grant, b"k" * 32), (other.grant, others)):
+            row = await session.get(OAuthGrantRow, (org, grant))
+            assert row is not None
+            row.family, row.account_key = "google", key
+            row.status = "active" if grant == other.grant else "needs_reconnecting"
+        session.add(_app(org, "google_ads", here))
+    late = Late(database=here.database, vault=here.vault, clock=here.clock)
+    tokens = TokenSet(access_token=Secret("late-token"), received_at=here.clock.now())
+
+    await late.end(org, mine.grant, "google_ads", whole.opening, tokens, decision=DECISION)
+
+    assert len(whole.told) == told
+
+
+def _app(org: OrgId, provider: str, here: Ground) -> ProviderClientRow:
+    """The organisation's own app."""
+    now = here.clock.now()
+    return ProviderClientRow(
+        org_id=org,
+        id=new_id(),
+        provider=provider,
+        client_id=b"sealed",
+        generation=1,
+        created_at=now,
+        updated_at=now,
+        decision_id=DECISION,
+    )
 
 
 async def test_one_of_several_products_ends_alone_and_the_provider_is_not_told(here: Ground, org: OrgId):

@@ -3,9 +3,10 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from integrations import grants, queries
 from integrations.actions import ReadFromProvider, RevokeConnection
@@ -15,9 +16,11 @@ from integrations.demo import PROVIDER
 from integrations.errors import ConnectionRevoked
 from integrations.receipts import Receipt
 from integrations.revoking import MOST_ATTEMPTS
+from integrations.tables import ConnectionRow
 from integrations.upkeep import Kept
 from joule.assembly.upkeep import account_upkeep_of
 from joule.kernel.errors import NotFound, Refused
+from joule.kernel.ids import new_id
 from joule.kernel.principal import Role
 from joule.vault.errors import Shredded
 from memory.items.actions import Recall, Remember
@@ -50,6 +53,13 @@ async def call(here: Office, connection: object) -> object:
         ),
         call="act/0/0",
     )
+
+
+async def receipt_of(here: Office, connection: object) -> dict[str, Any]:
+    async with here.home.house.database.read(here.home.org) as session:
+        given = json.loads(await queries.receipt(session, here.home.house.vault, here.home.org, connection))  # type: ignore[arg-type]
+    said: dict[str, Any] = json.loads(given["receipt"])
+    return said
 
 
 async def test_rule_21_a_disconnected_account_is_refused_at_the_next_call_and_its_tokens_cannot_be_opened(here: Office):
@@ -143,7 +153,7 @@ async def test_rule_21_a_provider_that_cannot_be_reached_is_told_later_and_the_a
     await told(here)
 
     view = await shown(here, made.connection)
-    assert (view.status, view.telling, view.has_receipt) == ("revoked", "pending", False)
+    assert (view.status, view.telling, view.has_receipt) == ("revoked", "pending", True)
     assert {each.outcome for each in view.outcomes} == {"failed"}
     with pytest.raises(ConnectionRevoked):
         await call(here, made.connection)
@@ -153,6 +163,8 @@ async def test_rule_21_a_provider_that_cannot_be_reached_is_told_later_and_the_a
         await told(here)
     view = await shown(here, made.connection)
     assert (view.telling, view.has_receipt) == ("gave_up", True)
+    said = await receipt_of(here, made.connection)
+    assert (said["final"], said["state"], said["provider_told"]) == (True, "gave_up", False)
 
 
 async def test_nothing_can_be_disconnected_twice_and_nothing_unknown(here: Office):
@@ -196,6 +208,13 @@ async def test_what_was_kept_from_the_account_stays_or_goes_as_chosen(here: Offi
 
     assert gone.found.items == 1
     assert gone.deleted.items == int(delete)
+    synced = (await receipt_of(here, made.connection))["synced"]
+    assert (synced["things"], synced["deleted"], synced["kept"]) == (1, int(delete), int(not delete))
+    (thing,) = synced["named"]
+    assert (thing["kind"], thing["connection"]) == ("item", str(made.connection))
+    assert (thing["became"], "Typed" in str(synced)) == ("deleted" if delete else "kept", False)
+    await told(here)
+    assert (await receipt_of(here, made.connection))["synced"] == synced
     left = await here.do(Recall(principal=here.owner, project=project, query="typed", limit=5))
     assert len(left.items) == int(not delete)
 
@@ -213,3 +232,24 @@ async def test_no_token_is_left_anywhere_once_the_provider_has_been_told(here: O
         )
 
     assert (kept, waiting, living) == (0, 0, 0)
+
+
+async def test_a_product_that_ends_alone_has_a_receipt_that_says_so_until_its_consent_ends_too(here: Office):
+    made = await here.connect(*READING)
+    async with here.home.house.database.write(here.home.org) as session:
+        (mine,) = (await session.execute(select(ConnectionRow))).scalars()
+        other = new_id()
+        told_of = {name: getattr(mine, name) for name in ConnectionRow.model_fields}
+        session.add(ConnectionRow(**{**told_of, "id": other, "provider": "hubspot"}))
+
+    gone = await here.do(RevokeConnection(principal=here.owner, connection=made.connection))
+
+    alone = await receipt_of(here, made.connection)
+    assert (gone.revocation, (await shown(here, made.connection)).telling) == (None, "shared")
+    assert (alone["state"], alone["provider_told"], alone["keys_destroyed_at"]) == ("shared", False, None)
+    assert [each["ended_at"] is None for each in alone["connections"]] == [False, True]
+    await here.do(RevokeConnection(principal=here.owner, connection=other))
+    await told(here)
+    both = await receipt_of(here, made.connection)
+    assert (both["state"], [each["ended_at"] is None for each in both["connections"]]) == ("done", [False, False])
+    assert both == await receipt_of(here, other)

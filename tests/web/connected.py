@@ -1,7 +1,7 @@
 """Connected accounts as rows, for pages that only show them: no provider is asked."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from integrations._columns import ACCOUNT
@@ -28,6 +28,7 @@ async def connected(
     status: str = "active",
     read_only: bool = True,
     grant: UUID | None = None,
+    name_at: datetime | None = None,
     ended: tuple[str, ...] | None = None,
 ) -> Account:
     """An account that is connected, or (`ended`: outcomes by token) was. `grant`: one that is there already."""
@@ -46,7 +47,8 @@ async def connected(
                     provider=provider,
                     family=provider,
                     granted_by=person,
-                    account=ring.seal_text(account, row=grant, field=ACCOUNT),
+                    account=ring.seal_text(account, row=grant, field=ACCOUNT) if account else None,
+                    name_at=name_at,
                     requested=list(requested),
                     granted=list(granted),
                     scope_source="response",

@@ -1,6 +1,7 @@
 """There and back: an account is connected by whoever set out, in the same browser, once; and ended for good."""
 
 import html
+import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from sqlmodel import col, select
 
-from integrations import queries
+from integrations import due, queries
 from integrations.actions import TellProvider
 from integrations.demo import CLIENT_SECRET
 from integrations.demo.app import build_app as build_demo
@@ -105,7 +106,8 @@ async def test_where_a_provider_splits_nothing_joule_itself_keeps_to_reading(abr
 
     (url,) = re.findall(r'href="(https://accounts[^"]+)"', answer.text)
     asked = dict(parse_qsl(urlsplit(html.unescape(url)).query))
-    assert asked["scope"] == "https://www.googleapis.com/auth/adwords"
+    identity = "openid https://www.googleapis.com/auth/userinfo.email"  # whose account it is
+    assert asked["scope"] == f"{identity} https://www.googleapis.com/auth/adwords"
     async with abroad.home.house.database.read(abroad.home.org) as session:
         assert (await session.scalars(select(col(PendingAuthorizationRow.read_only)))).one()
 
@@ -276,7 +278,7 @@ async def test_disconnecting_ends_it_here_at_once_and_tells_what_ended_there(abr
 
         answer = await client.post(f"{here}/revoke", data={"synced": "keep"})
         at_once = text_of(await client.get(answer.headers["location"]))
-        too_early = await client.get(f"{here}/receipt")
+        early = await client.get(f"{here}/receipt")
         (over,) = await abroad.connections()
         await abroad.tell(await revocation_of(abroad))
         after = await client.get(here)
@@ -285,7 +287,11 @@ async def test_disconnecting_ends_it_here_at_once_and_tells_what_ended_there(abr
     assert "The account is disconnected." in at_once
     assert "is being told" in at_once
     assert over.is_over
-    assert too_early.status_code == 404
+    assert "Download the receipt as it stands" in at_once
+    assert "Refresh token Joule's copy of it is destroyed; the provider has not answered yet. Being told" in at_once
+    first, last = (json.loads(each.json()["receipt"]) for each in (early, receipt))
+    assert (first["final"], {each["outcome"] for each in first["tokens"]}) == (False, {"waiting"})
+    assert (last["final"], last["state"], last["synced"]) == (True, "done", first["synced"])
     assert text_of(after).count("Revoked") >= 1
     assert receipt.status_code == 200
     assert receipt.headers["content-disposition"].startswith("attachment")
@@ -295,7 +301,7 @@ async def test_disconnecting_ends_it_here_at_once_and_tells_what_ended_there(abr
 async def revocation_of(abroad: Abroad) -> object:
     now = abroad.home.house.clock.now()
     async with abroad.home.house.database.read(abroad.home.org) as session:
-        (found,) = await queries.due_revocations(session, abroad.home.org, now=now)
+        (found,) = await due.revocations(session, abroad.home.org, now=now)
     return found
 
 

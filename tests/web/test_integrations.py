@@ -5,8 +5,12 @@ import re
 
 import httpx
 
+from integrations import queries
 from integrations.catalogue.load import catalogue
 from joule.kernel.principal import Role
+from memory.items.actions import Remember
+from memory.items.kinds import SourceKind
+from memory.items.results import SourceSpan
 from tests.web.conftest import Site
 from tests.web.connected import connected
 
@@ -205,6 +209,72 @@ async def test_an_account_whose_connector_was_switched_off_is_still_shown_and_ca
     assert "Switched off" not in other
     assert (asked.status_code, ended.status_code) == (200, 303)
     assert "Disconnected" in after
+    assert "Connect again" not in page + after  # its page is not there any more
+
+
+async def test_an_account_nobody_has_named_says_why_and_what_helps(site: Site) -> None:
+    asked = await connected(site.home, account="", name_at=site.home.house.clock.now())
+    silent = await connected(site.home, "meta_ads_pages", account="", granted=("ads_read",), requested=("ads_read",))
+    async with site.signed_in() as client:
+        first = text_of(await client.get(f"/admin/connections/{asked.connection}"))
+        second = text_of(await client.get(f"/admin/connections/{silent.connection}"))
+
+    assert "has not said yet whose account this is. Joule asks again by itself." in first
+    assert "Connect it again to have it asked once more." in second
+
+
+async def test_what_was_synced_is_listed_before_anything_is_deleted(site: Site) -> None:
+    account = await connected(site.home)
+    other = await connected(site.home, account="bo@harbour.test")
+    here, house, owner = f"/admin/connections/{account.connection}", site.home.house, site.home.owner
+    read = SourceSpan(kind=SourceKind.CONNECTION, source=account.connection)
+    items = [f"The spring offer is number {number}" for number in range(3)]
+    for words in items:
+        await house.commands.perform(Remember(principal=owner, project=site.home.project, text=words, sources=(read,)))
+    async with site.signed_in() as client:
+        listed = text_of(await client.get(f"{here}/revoke"))
+        nothing = text_of(await client.get(f"/admin/connections/{other.connection}/revoke"))
+        answer = await client.post(f"{here}/revoke", data={"synced": "delete"})
+        gone = text_of(await client.get(answer.headers["location"]))
+
+    assert "3 things synced from it are in Joule." in listed
+    assert all(words in listed for words in items)
+    assert "Remembered, here since" in listed
+    assert "Nothing was synced from it." in nothing
+    assert "3 things synced from it were deleted, as you chose." in gone
+
+
+async def test_an_organisation_allows_only_what_it_names_and_sees_what_that_stops(site: Site) -> None:
+    await connected(site.home)
+    async with site.signed_in() as client:
+        before = text_of(await client.get("/admin/integrations"))
+        saved = await client.post("/admin/integrations/allow-list", data={"mode": "listed"})
+        after = await client.get(saved.headers["location"])
+        page = await client.get("/admin/integrations/hubspot")
+        named = {"allowed": "yes", "permitted": list(boxes(page, "permitted"))}
+        await client.post("/admin/integrations/hubspot/rule", data=named)
+        once_named = await client.get("/admin/integrations/hubspot")
+        again = await client.post("/admin/integrations/allow-list", data={"mode": "all"})
+        everything = text_of(await client.get(again.headers["location"]))
+    async with site.home.house.database.read(site.home.org) as session:
+        rule = await queries.rule(session, site.home.org, "hubspot")
+
+    assert "Otherwise the accounts at Demo CRM (on this computer) stop working at once." in before
+    assert "What may be connected was saved." in text_of(after)
+    assert "HubSpot Customer records, campaigns and marketing e-mail. At most: Spend money, delete" in text_of(after)
+    assert text_of(after).count("Not allowed") == len(catalogue().providers)
+    assert "Your organisation does not allow HubSpot" in text_of(page)
+    ticked = {name for name, is_ticked in boxes(page, "permitted").items() if is_ticked}
+    assert ticked == {
+        "oauth",
+        "crm.objects.contacts.read",
+        "marketing.campaigns.read",
+        "marketing.campaigns.revenue.read",
+    }
+    assert "Your organisation does not allow HubSpot" not in text_of(once_named)
+    assert rule is not None
+    assert rule.scopes is not None  # by name: none comes in with a newer catalogue
+    assert "Not allowed" not in everything
 
 
 async def test_support_sees_that_a_connector_was_switched_off(site: Site) -> None:

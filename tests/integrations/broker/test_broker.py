@@ -44,6 +44,21 @@ async def test_the_token_goes_to_the_provider_and_the_answer_comes_back_without_
     assert reply.status == 200
 
 
+async def test_what_a_provider_says_in_a_header_is_part_of_its_answer(bench: Bench) -> None:
+    made = sending(answer_headers={"id": "x-made-id"}, projection=("id", "said"))
+    bench.answers(
+        Raw(status=201, body=b"", headers={"X-Made-Id": f"urn:li:share:7 {TOKEN}"}),
+        Json(status=201, value={"id": "b", "said": "c"}),
+    )
+
+    without_body, with_one, unnamed = [json.loads((await bench.call(each)).data) for each in (made, made, made)]
+
+    assert without_body["id"].startswith("urn:li:share:7")
+    assert TOKEN not in without_body["id"]
+    assert with_one == {"id": "b", "said": "c"}
+    assert unnamed == with_one
+
+
 async def test_an_answer_is_an_outsiders_words_from_this_connection(bench: Bench) -> None:
     reader = PersonId(new_id())
     object.__setattr__(bench.account, "readers", frozenset({reader}))

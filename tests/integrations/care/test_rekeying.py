@@ -31,7 +31,7 @@ BRIEF = {
     "revocation.tokens",
     "revocation.tenant",
 }
-HASHES = {"state_key", "url_key", "name_key", "issuer_key", "pin", "public", "signature"}
+HASHES = {"state_key", "url_key", "name_key", "issuer_key", "account_key", "pin", "public", "signature"}
 ROOM = ("provider_", "pending_", "oauth_", "connection", "revocation", "receipt_", "issuer_", "mcp_")
 
 

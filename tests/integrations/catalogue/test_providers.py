@@ -1,6 +1,7 @@
 """The catalogue that comes with Joule: every provider's file is whole, honest and worded for people."""
 
 import json
+import re
 from importlib.resources import files
 
 import pytest
@@ -11,6 +12,7 @@ from integrations.catalogue.arguments import checked
 from integrations.catalogue.errors import ArgumentsRefused
 from integrations.catalogue.load import SHELF, build, catalogue
 from integrations.catalogue.model import Operation, Provider, Risk
+from integrations.catalogue.projecting import MAX_ITEMS
 from integrations.oauth.strategies import STRATEGIES
 
 NAMES = sorted(
@@ -281,3 +283,26 @@ def test_googles_products_are_one_family_and_others_stand_alone() -> None:
         "gmail", "youtube", "google_ads", "google_analytics_4", "google_search_console", "google_drive_docs_sheets",
     }  # fmt: skip
     assert [one.id for one in shelf.family("slack")] == ["slack"]
+
+
+def test_no_operation_asks_for_more_than_is_kept_of_an_answer() -> None:
+    """What a provider would send beyond that is cut away unseen, and no page follows that could bring it."""
+    for provider in catalogue().providers.values():
+        for operation in provider.operations.values():
+            written = str((operation.query, operation.body, operation.structured))
+            asked = [int(each) for each in re.findall(r"\bLIMIT (\d+)", written)]
+            asked += [
+                int(each)
+                for each in re.findall(r"(?i)'(?:page_?size|limit|count|per_page|maxresults)': (\d+)", written)
+            ]
+            for name, rule in operation.arguments["properties"].items():
+                if name in {"limit", "count", "size"} and "maximum" in rule:
+                    asked.append(rule["maximum"])
+            assert all(each <= MAX_ITEMS for each in asked), f"{provider.id}.{operation.id}: {asked}"
+
+
+def test_a_published_post_is_named_in_the_answer() -> None:
+    operation = catalogue().operation("linkedin_marketing", "publish_post")
+
+    assert dict(operation.answer_headers) == {"id": "x-restli-id"}
+    assert operation.projection == ("id",)

@@ -11,6 +11,12 @@ from tests.integrations.catalogue.samples import listing
 SLACK = catalogue().operation("slack", "post_message")
 HUBSPOT = catalogue().operation("hubspot", "list_campaigns")
 META = catalogue().operation("meta_ads_pages", "list_pages")
+GOOGLE = catalogue().operation("google_drive_docs_sheets", "find_files")
+
+
+def google(status: str, **more: object) -> dict[str, object]:
+    """An error as Google writes them."""
+    return {"error": {"code": 403, "message": "canary words", "status": status, **more}}
 
 
 @pytest.mark.parametrize(
@@ -26,6 +32,12 @@ META = catalogue().operation("meta_ads_pages", "list_pages")
         (SLACK, 429, {"ok": False, "error": "ratelimited"}, "busy"),
         (HUBSPOT, 403, {"category": "MISSING_SCOPES"}, "scope"),
         (HUBSPOT, 403, {"category": "OTHER"}, "refused"),
+        (GOOGLE, 403, google("PERMISSION_DENIED", details=[{"reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}]), "scope"),
+        (GOOGLE, 403, google("PERMISSION_DENIED", errors=[{}, {"reason": "insufficientPermissions"}]), "scope"),
+        (GOOGLE, 403, google("PERMISSION_DENIED", details=[{"reason": "SERVICE_DISABLED"}]), "refused"),
+        (GOOGLE, 403, google("PERMISSION_DENIED", details=["scope", None, {"reason": ["x"]}]), "refused"),
+        (GOOGLE, 403, google("PERMISSION_DENIED", details="text"), "refused"),
+        (GOOGLE, 429, google("RESOURCE_EXHAUSTED", errors=[{"reason": "rateLimitExceeded"}]), "busy"),
         (META, 400, {"error": {"code": 190}}, "reconnect"),
         (META, 400, {"error": {"code": 17}}, "busy"),
         (META, 400, {"error": "text"}, "refused"),

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
+from integrations import due
 from integrations import queries as accounts
 from integrations.actions import BeginConnection, FinishConnection, RevokeConnection, SetProviderClient, TellProvider
 from integrations.errors import ConsentUnusable, NoClient
@@ -172,7 +173,7 @@ async def test_the_whole_way_in_to_a_tool_that_is_used(reception: Reception) -> 
 
     assert outcome.end is End.DONE
     (told,) = [each.text for each in reception.desk.model.requests[-1].messages if each.role == "tool"]
-    assert "41 clicks" in told
+    assert "41 clicks, asked for with [removed]" in told
     prompts = repr(reception.desk.model.requests)
     assert not [each for each in reception.guarded.tokens if each in prompts]
 
@@ -337,9 +338,9 @@ async def test_removing_a_server_signs_out_of_it_and_its_issuer_is_still_told(re
         await reception.look()
     org = reception.desk.home.org
     async with reception.desk.home.house.database.read(org) as session:
-        (due,) = await accounts.due_revocations(session, org, now=reception.desk.home.house.clock.now())
+        (pending,) = await due.revocations(session, org, now=reception.desk.home.house.clock.now())
     system = Principal(org=org, person=None, role=Role.SYSTEM, via=Via.SYSTEM)
-    told = await reception.do(TellProvider(principal=system, revocation=due))
+    told = await reception.do(TellProvider(principal=system, revocation=pending))
     assert (told.state, {each.outcome for each in told.tokens}) == ("done", {"revoked"})
     async with reception.desk.home.house.database.read(org) as session:
         assert await session.get(McpServerRow, (org, reception.server)) is None

@@ -85,14 +85,14 @@ async def test_a_strategy_that_does_not_exist_stops_at_once(street: Street) -> N
 
 async def test_slack_s_token_is_taken_from_where_it_is(street: Street) -> None:
     slack = await street.open(SlackLike())
-    endpoint = to_odd(slack, strategy="slack", scope_separator=",")
+    endpoint = to_odd(slack, strategy="slack", scope_separator=",", account=catalogue().provider("slack").account)
     team = await tokens_of(endpoint)
     slack.nested = True
     person = await tokens_of(endpoint, "code-2")
 
     for tokens in (team, person):
         assert tokens.scopes == ("channels:read", "chat:write")
-        assert dict(tokens.extra) == {"team": "T1", "account": "Blue Bike"}
+        assert dict(tokens.extra) == {"team": "T1", "account": "Blue Bike", "account_id": "T1"}
         assert tokens.refresh_token is not None
     assert team.access_token != person.access_token
 
@@ -207,12 +207,18 @@ async def test_mailchimp_s_token_never_ends_and_knows_its_data_centre(street: St
 async def test_notion_is_spoken_to_in_json(street: Street) -> None:
     notion = await street.open(NotionLike())
     told = Revocation(kind="api", url=f"{notion.base}/revoke")
-    endpoint = to_odd(notion, strategy="notion", token_body="json", revocation=told)
+    named = catalogue().provider("notion").account
+    endpoint = to_odd(notion, strategy="notion", token_body="json", revocation=told, account=named)
 
     tokens = await endpoint.refresh(await tokens_of(endpoint))
     outcomes = await endpoint.revoke(tokens)
 
-    assert dict(tokens.extra) == {"workspace": "w-1", "bot": "b-1", "account": "Blue Bike"}
+    assert dict(tokens.extra) == {
+        "workspace": "w-1",
+        "bot": "b-1",
+        "account": "Blue Bike",
+        "account_id": "w-1",
+    }
     assert {each.outcome for each in outcomes} == {"revoked"}
     with pytest.raises(RequestRefused):
         await tokens_of(to_odd(notion, strategy="notion"), "code-2")  # as a form it does not work

@@ -77,7 +77,7 @@ class Protected:
         @server.tool(annotations=ToolAnnotations(read_only_hint=True))
         def figures() -> str:
             """Last week's figures."""
-            return "41 clicks"
+            return f"41 clicks, asked for with {self.tokens[-1]}"  # as careless servers repeat what they were shown
 
         @server.tool()
         def note(text: str) -> str:

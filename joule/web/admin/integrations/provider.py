@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from integrations import queries
-from integrations.actions import BeginConnection, SetProviderClient, SetProviderRule
+from integrations.actions import BeginConnection, SetProviderClient
 from integrations.catalogue import implied
 from integrations.catalogue.errors import ProviderUnknown
 from integrations.catalogue.load import catalogue
@@ -65,7 +65,7 @@ async def page(
     choice = Choice(connection=connection[:36], task=task[:36], return_to=return_to[:500])
     if scope:
         choice = await _more(web, person, known, scope, choice)
-    return await _page(web, request, person, known, choice, message=_DONE.get(done, ""))
+    return await shown(web, request, person, known, choice, message=_DONE.get(done, ""))
 
 
 async def _more(web: Web, person: SignedInPerson, provider: Provider, scopes: list[str], choice: Choice) -> Choice:
@@ -126,7 +126,7 @@ async def connect(
     except JouleError as error:
         if "hx-request" in request.headers:
             raise
-        return await _page(web, request, person, known, choice, error=error)
+        return await shown(web, request, person, known, choice, error=error)
     back = f"/admin/integrations/{known.id}"
     return await leave(web, request, person, consent, title=known.title, back=back, at="/admin/integrations")
 
@@ -164,36 +164,8 @@ async def save_client(
             )
         )
     except JouleError as error:
-        return await _page(web, request, person, known, Choice(), error=error)
+        return await shown(web, request, person, known, Choice(), error=error)
     return RedirectResponse(f"/admin/integrations/{known.id}?done=client#app", status_code=303)
-
-
-@router.post("/{provider}/rule")
-async def save_rule(
-    web: Here,
-    request: Request,
-    person: Connector,
-    provider: str,
-    allowed: Annotated[str, Form()] = "",
-    permitted: Annotated[list[str], Form()] = [],  # noqa: B006 - FastAPI makes a new one for each request
-    members: Annotated[str, Form()] = "",
-) -> Response:
-    """Says what the organisation allows of the provider."""
-    known = provider_of(web, provider)
-    every = {name for name, each in known.scopes.items() if not each.always}
-    try:
-        await web.house.commands.perform(
-            SetProviderRule(
-                principal=person.principal,
-                provider=known.id,
-                allowed=allowed == "yes",
-                scopes=None if every <= set(permitted) else tuple(permitted),
-                members_to=members or None,
-            )
-        )
-    except JouleError as error:
-        return await _page(web, request, person, known, Choice(), error=error)
-    return RedirectResponse(f"/admin/integrations/{known.id}?done=rule#rule", status_code=303)
 
 
 async def _client(
@@ -215,6 +187,12 @@ def provider_of(web: Web, name: str) -> Provider:
     return found
 
 
+def is_known(web: Web, name: str) -> bool:
+    """Whether a provider has a page here: not one whose connector, or whose demonstration, is switched off."""
+    found = catalogue().providers.get(name)
+    return found is not None and (not found.demo or bool(web.settings.integrations.demo_port))
+
+
 def _source(web: Web, provider: Provider, client: queries.ClientView | None) -> str:
     if provider.demo:
         return "builtin"
@@ -230,7 +208,7 @@ def _id(text: str) -> UUID | None:
         raise Invalid("this is not an id of ours", advice="Go back to where you came from and try again.") from None
 
 
-async def _page(
+async def shown(
     web: Web,
     request: Request,
     person: SignedInPerson,
@@ -240,24 +218,28 @@ async def _page(
     message: str = "",
     error: JouleError | None = None,
 ) -> Response:
+    """The page as it is now, with what a person had chosen and what came of it."""
     async with web.house.database.read(person.org) as session:
         shell = await shell_of(web, session, person, at="/admin/integrations")
         connections = await queries.connections(session, web.house.vault, person.org)
         rule = await queries.rule(session, person.org, provider.id)
+        only_listed = await queries.only_listed(session, person.org)
         client = await _client(web, session, person, provider)
         names = await showing.names_of(web, session, person.org)
     allowed = None if rule is None or rule.scopes is None else frozenset(rule.scopes)
-    shown = ProviderPage(
+    proposed = frozenset(provider.scopes) if allowed is None else allowed
+    if rule is None and only_listed:  # nothing is allowed yet: whoever allows it begins with reading
+        proposed = frozenset(name for name, each in provider.scopes.items() if wording.reads(each))
+    told = ProviderPage(
         href=f"/admin/integrations/{provider.id}",
         title=provider.title,
         what_it_is=provider.what_it_is,
         is_demo=provider.demo,
-        is_allowed=rule is None or rule.allowed,
+        is_allowed=not only_listed if rule is None else rule.allowed,
+        only_listed=only_listed,
         could=wording.could(provider),
         abilities=wording.abilities(provider, ticked=choice.scopes, allowed=allowed),
-        permitted=wording.abilities(
-            provider, ticked=frozenset(provider.scopes) if allowed is None else allowed, allowed=None
-        ),
+        permitted=wording.abilities(provider, ticked=proposed, allowed=None),
         mode="more" if choice.mode == "more" else "read",
         members=wording.members(provider, "" if rule is None else rule.members_to or ""),
         splits=provider.splits_read_from_write,
@@ -289,7 +271,7 @@ async def _page(
         "integrations/provider.html",
         errors.status_of(error) if error else 200,
         shell=shell,
-        page=shown,
+        page=told,
         message=errors.sentence(str(error)) if error else message,
         advice=error.advice() if error else "",
         kind="no" if error else "ok",

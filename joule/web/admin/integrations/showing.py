@@ -43,6 +43,7 @@ _OUTCOMES: Mapping[str, tuple[str, str, str]] = {
         "ask",
         "The provider has no way to be told. It ends by itself, or when you remove Joule in its settings.",
     ),
+    "waiting": ("Being told", "ask", "Joule's copy of it is destroyed; the provider has not answered yet."),
     "failed": ("Not confirmed", "no", "The provider did not confirm it. Remove Joule in its settings to be sure."),
 }
 _BECAUSE: Mapping[str, str] = {  # detail of an outcome → words that say more than the outcome's own
@@ -100,6 +101,17 @@ def health(status: str, provider: str = "") -> tuple[str, str, str]:
 def account(view: ConnectionView) -> str:
     """How an account is called where the provider tells no name."""
     return view.account or "Account without a name"
+
+
+def unnamed(view: ConnectionView, provider: Provider) -> str:
+    """Why an account has no name, and what gives it one; empty for one that has."""
+    if view.account or view.is_over:
+        return ""
+    if view.asks_name:
+        return f"{provider.title} has not said yet whose account this is. Joule asks again by itself."
+    if provider.account:
+        return f"{provider.title} has not said whose account this is. Connect it again to have it asked once more."
+    return f"{provider.title} does not say whose account this is."
 
 
 def connection_line(view: ConnectionView, names: Mapping[PersonId, str]) -> ConnectionLine:
@@ -199,7 +211,19 @@ def told(view: ConnectionView, provider: Provider) -> str:
         return f"{ours} {provider.title} did not confirm it, however often it was told."
     if view.telling == "done":
         return ours
-    return "Every worker refuses to use this account. Its consent goes on for the other accounts that share it."
+    return (
+        "Every worker refuses to use this account. Its consent goes on for the other accounts that share it, so its tokens "
+        f"live and {provider.title} was not told."
+    )
+
+
+def receipt(view: ConnectionView) -> tuple[str, str]:
+    """What the button for the receipt says, and what is good to know of it; empty while there is none."""
+    if not view.has_receipt:
+        return "", ""
+    if view.telling == "pending":
+        return "Download the receipt as it stands", "It says what is known now. A final one takes its place."
+    return "Download the receipt", ""
 
 
 def stops(provider: Provider, granted: tuple[str, ...]) -> tuple[str, ...]:

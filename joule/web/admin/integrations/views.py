@@ -122,6 +122,7 @@ class ProviderPage:
     what_it_is: str
     is_demo: bool
     is_allowed: bool
+    only_listed: bool
     could: tuple[Ability, ...]
     abilities: tuple[Ability, ...]
     permitted: tuple[Ability, ...]
@@ -182,7 +183,18 @@ class ConnectionPage:
     told: str = ""
     settings_url: str = ""
     settings_words: str = ""
-    has_receipt: bool = False
+    receipt: str = ""  # what its button says; empty while there is none
+    receipt_words: str = ""
+    unnamed: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncedLine:
+    """One thing that came from an account and is kept here."""
+
+    kind: str
+    words: str
+    since: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +207,8 @@ class RevokePage:
     stops: tuple[str, ...]
     shared_with: tuple[str, ...]
     synced: str
+    things: tuple["SyncedLine", ...]
+    more_things: str
     can_be_told: bool
     at_provider: str
     settings_url: str

@@ -46,6 +46,7 @@ _FIELDS = {
     "errors": "What its error codes mean",
     "pkce": "Protection of the way back (PKCE)",
     "granted_from": "How it says what was granted",
+    "account": "How it says whose account it is",
 }
 _ASSUMED = "The provider does not say what was granted, so Joule takes it that all it asked for was."
 _TOLD = {
@@ -182,9 +183,20 @@ def web_address(url: str) -> str:
 
 def revocable(revocation: Revocation) -> str:
     """Whether Joule can end a grant at the provider itself, in words."""
+    return f"{'Yes' if revocation.possible else 'No'}: {told_there(revocation)}"
+
+
+def told_there(revocation: Revocation, *, shared_app: bool = False) -> str:
+    """What the provider hears of a disconnection. `shared_app`: other organisations use the app too."""
     if not revocation.possible:
-        return "No: Joule stops using it at once and destroys its copy, but the provider has no way to be told."
-    return "Yes: Joule tells the provider, and shows for each token what came of it."
+        return "Joule stops using it at once and destroys its copy, but the provider has no way to be told."
+    told = "Joule tells the provider, and shows for each token what came of it."
+    if not shared_app:
+        return told
+    return (
+        f"{told} The app is shared by every organisation on this Joule: where another one has connected the very same "
+        "account, the provider ends that too."
+    )
 
 
 def worst(provider: Provider) -> str:
