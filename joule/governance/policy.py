@@ -48,7 +48,7 @@ class Policy:
             )
         self.digest = hashlib.sha256(f"{schema}\0{text}".encode()).hexdigest()
         self._words = {name: _words(name, body) for name, body in parsed.items()}
-        self._by_action = {name: _slice(parsed, name) for name in names}
+        self._by_action = _slices(parsed, names)
         # The same question has the same answer, so a task that asks it again and again is answered at once.
         self._known = lru_cache(maxsize=8192)(self._judge)
 
@@ -149,10 +149,19 @@ def _words(name: str, body: Mapping[str, Any]) -> _Words:
     return _Words(reason=annotations["reason"], advice=annotations.get("advice") or "")
 
 
-def _slice(parsed: Mapping[str, Any], action: str) -> cedarpy.PolicySet:
-    """The policies whose scope does not rule the action out."""
-    chosen = {name: body for name, body in parsed.items() if _may_concern(body["action"], action)}
-    return cedarpy.PolicySet.from_json_str(json.dumps({"templates": {}, "staticPolicies": chosen, "templateLinks": []}))
+def _slices(parsed: Mapping[str, Any], actions: Iterable[str]) -> dict[str, cedarpy.PolicySet]:
+    """For each action the policies whose scope does not rule it out; one set for all actions that have the same."""
+    concerned = {
+        action: tuple(name for name, body in parsed.items() if _may_concern(body["action"], action))
+        for action in actions
+    }
+    made = {
+        names: cedarpy.PolicySet.from_json_str(
+            json.dumps({"templates": {}, "staticPolicies": {name: parsed[name] for name in names}, "templateLinks": []})
+        )
+        for names in set(concerned.values())
+    }
+    return {action: made[names] for action, names in concerned.items()}
 
 
 def _may_concern(scope: Mapping[str, Any], action: str) -> bool:
