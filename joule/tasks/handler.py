@@ -18,12 +18,15 @@ from joule.kernel.handler import Method
 from joule.kernel.ids import OrgId, PersonId, ProjectId, TaskId, ThreadId, new_id
 from joule.kernel.permit import Admission, Permit
 from joule.kernel.principal import Principal, Role
-from joule.tasks import _places, _states, _store, granting
+from joule.tasks import _places, _states, _store, _titles, granting
+from joule.tasks._erasing import Erasing
 from joule.tasks.actions import (
     AnswerApproval,
     Answered,
+    DeleteMessage,
     DeleteThread,
     ForgetProject,
+    MessageGone,
     ProjectForgotten,
     RenameThread,
     ResumeAfterGrant,
@@ -36,14 +39,12 @@ from joule.tasks.actions import (
     ThreadRenamed,
 )
 from joule.tasks.dispatch import Dispatcher
-from joule.tasks.errors import EmptyRequest, NotYours, RequestTooLong, TaskEnded, TaskUnfinished
+from joule.tasks.errors import EmptyRequest, NotYours, RequestTooLong, TaskEnded
 from joule.tasks.state import State
 from joule.tasks.tables import TaskRow, ThreadRow
 from joule.vault.vault import Vault
 
 MAX_REQUEST = 50_000  # characters
-MAX_TITLE = 120
-TITLE_FROM_REQUEST = 60
 
 KnownProject = Callable[[AsyncSession, OrgId, ProjectId], Awaitable[bool]]
 
@@ -76,6 +77,7 @@ class TasksHandler:
             ResumeAfterGrant: self.resume_after_grant,
             RenameThread: self.rename_thread,
             DeleteThread: self.delete_thread,
+            DeleteMessage: self.delete_message,
             ForgetProject: self.forget_project,
         }
 
@@ -91,7 +93,7 @@ class TasksHandler:
         else:
             thread = action.thread
             await _store.thread(session, org, thread, action.project)
-            follows = await _place_in_branch(session, org, action, thread)
+            follows = await _store.place_in_branch(session, org, action, thread)
         task = TaskId(new_id())
         await self._add_task(permit, action, session, task=task, thread=thread, follows=follows, request=request)
         if await _places.is_free(session, org, task, limit=self._places):
@@ -159,7 +161,7 @@ class TasksHandler:
         org = action.principal.org
         row = await _store.thread(session, org, action.thread)
         _must_be_theirs(action.principal, row.author)
-        title = " ".join(action.title.split())[:MAX_TITLE]
+        title = " ".join(action.title.split())[: _titles.LONGEST]
         if not title:
             raise EmptyRequest()
         keyring = await self._vault.keyring(session, org, create=True)
@@ -175,9 +177,26 @@ class TasksHandler:
         await _places.lock(session, org)
         row = await _store.thread(session, org, action.thread)
         _must_be_theirs(action.principal, row.author)
-        tasks, followed = await self._erase(permit, session, org, action.thread)
+        tasks, followed = await self._erasing(permit, session, org).thread(action.thread)
         await _places.share_out(session, org, self._dispatcher, limit=self._places)
         return ThreadGone(thread=action.thread, tasks=tasks, followed=followed)
+
+    async def delete_message(self, permit: Permit, action: DeleteMessage, session: WriteSession) -> MessageGone:
+        """Raises `NotFound` or `NotYours`. With its only message a conversation goes too."""
+        self._admission.admit(permit, action)
+        org = action.principal.org
+        await _places.lock(session, org)
+        named = await _store.task(session, org, action.task)
+        thread = await _store.thread(session, org, ThreadId(named.thread_id))
+        _must_be_theirs(action.principal, named.author)
+        erasing, every = self._erasing(permit, session, org), await _store.tasks_of(session, org, ThreadId(thread.id))
+        if len(every) == 1:
+            _, followed = await erasing.thread(ThreadId(thread.id))
+        else:
+            followed = await erasing.message(thread, named)
+        await _places.share_out(session, org, self._dispatcher, limit=self._places)
+        left = None if len(every) == 1 else ThreadId(named.thread_id)
+        return MessageGone(task=action.task, thread=left, followed=followed)
 
     async def forget_project(self, permit: Permit, action: ForgetProject, session: WriteSession) -> ProjectForgotten:
         """A project without threads, or that is gone already, is no error: what is left of it goes."""
@@ -185,26 +204,21 @@ class TasksHandler:
         org = action.principal.org
         await _places.lock(session, org)
         threads = await _store.threads_of(session, org, action.project)
-        erased = [await self._erase(permit, session, org, thread) for thread in threads]
+        erasing = self._erasing(permit, session, org)
+        erased = [await erasing.thread(thread) for thread in threads]
         await _places.share_out(session, org, self._dispatcher, limit=self._places)
         tasks, followed = (sum(counts) for counts in zip(*erased, strict=True)) if erased else (0, 0)
         return ProjectForgotten(project=action.project, threads=len(threads), tasks=tasks, followed=followed)
 
-    async def _erase(self, permit: Permit, session: WriteSession, org: OrgId, thread: ThreadId) -> tuple[int, int]:
-        """Take a thread's rows, its queued work, the keys of its tasks and what was made from its messages.
-
-        Returns how many tasks that were, and how much that was made from them.
-        """
-        tasks = await _store.tasks_of(session, org, thread)
-        await self._dispatcher.withdraw(session, tasks)
-        await approvals.forget(session, org, tasks)
-        for task in tasks:
-            await self._vault.shred(session, org, _store.subject_of(task))
-            await _store.tell_workers(session, task)
-        await _store.delete_thread(session, org, thread)
-        sources = [f"thread:{thread}", *(f"message:{task}" for task in tasks)]
-        counts = [await follow(session, permit, org, sources) for follow in self._followers]
-        return len(tasks), sum(sum(each.values()) for each in counts)
+    def _erasing(self, permit: Permit, session: WriteSession, org: OrgId) -> Erasing:
+        return Erasing(
+            permit=permit,
+            session=session,
+            org=org,
+            vault=self._vault,
+            dispatcher=self._dispatcher,
+            followers=self._followers,
+        )
 
     async def _open_thread(
         self, permit: Permit, action: StartTask, session: WriteSession, author: PersonId, request: str
@@ -219,7 +233,7 @@ class TasksHandler:
                 org_id=org,
                 id=thread,
                 project_id=action.project,
-                title=keyring.seal_text(_title_of(request), row=thread, field="title"),
+                title=keyring.seal_text(_titles.title_of(request), row=thread, field="title"),
                 author=author,
                 created_at=now,
                 updated_at=now,
@@ -269,11 +283,6 @@ def _checked(request: str) -> str:
     return request.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be stored
 
 
-def _title_of(request: str) -> str:
-    line = " ".join(request.strip().splitlines()[0].split())
-    return line if len(line) <= TITLE_FROM_REQUEST else line[: TITLE_FROM_REQUEST - 1].rstrip() + "…"
-
-
 def _person(principal: Principal) -> PersonId:
     if principal.person is None:
         raise NotFound("person")
@@ -283,18 +292,3 @@ def _person(principal: Principal) -> PersonId:
 def _must_be_theirs(principal: Principal, author: Any) -> None:
     if principal.person != author and principal.role not in {Role.OWNER, Role.ADMIN}:
         raise NotYours()
-
-
-async def _place_in_branch(session: WriteSession, org: OrgId, action: StartTask, thread: ThreadId) -> TaskId | None:
-    """Which task the new one follows. The one it follows or replaces must have ended."""
-    wanted = action.replaces or action.follows
-    named = await _store.task(session, org, wanted) if wanted else await _store.newest(session, org, thread)
-    if named is None:
-        return None
-    if named.thread_id != thread:
-        raise NotFound("task")
-    if not State(named.state).is_ended:
-        raise TaskUnfinished()
-    if action.replaces is None:
-        return TaskId(named.id)
-    return TaskId(named.follows) if named.follows else None

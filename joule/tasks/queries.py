@@ -1,7 +1,7 @@
 """What a signed-in person may see of their organisation's threads and tasks. Nothing here changes a row."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -185,7 +185,8 @@ async def history(
     """What was said before `task` in its branch: the newest `most` exchanges that fit, oldest first.
 
     Only tasks with an answer count; one whose key was shredded is left out, as if it had never been said. An answer
-    that was made from something that is erased since is not told again: people keep it, the agent does not.
+    that was made from something that is erased since is not told again: people keep it, the agent does not. Each names
+    itself as a source of what is made from it.
     """
     found: list[Exchange] = []
     left = characters
@@ -198,6 +199,7 @@ async def history(
         label = LABEL.validate_python(row.label)
         if await erased(session, org, label.sources):
             answer, label = ERASED_ANSWER, Label()
+        label = replace(label, sources=label.sources | {f"message:{identifier}"})
         left -= len(request) + len(answer)
         if left < 0:
             break
