@@ -4,6 +4,7 @@ A task, its data key, its sealed words and its job are made in one transaction: 
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -40,6 +41,7 @@ from joule.tasks.actions import (
 )
 from joule.tasks.dispatch import Dispatcher
 from joule.tasks.errors import EmptyRequest, NotYours, RequestTooLong, TaskEnded
+from joule.tasks.screening import Screened, Screening
 from joule.tasks.state import State
 from joule.tasks.tables import TaskRow, ThreadRow
 from joule.vault.vault import Vault
@@ -60,14 +62,18 @@ class TasksHandler:
         vault: Vault,
         dispatcher: Dispatcher,
         known_project: KnownProject,
+        screening: Screening,
         places: int,
         retention: str,
         followers: Sequence[Follower],
     ) -> None:
-        """`places`: tasks of one organisation that may run at once. `retention`: the class of their traces."""
+        """`places`: tasks of one organisation that may run at once. `retention`: the class of their traces.
+
+        `screening` covers what may not be kept, before anything of a message is.
+        """
         self._admission, self._clock, self._vault, self._dispatcher = admission, clock, vault, dispatcher
         self._known_project, self._places, self._retention = known_project, places, retention
-        self._followers = followers
+        self._followers, self._screening = followers, screening
 
     def methods(self) -> Mapping[type[Action[Any]], Method]:
         return {
@@ -84,18 +90,19 @@ class TasksHandler:
     async def start(self, permit: Permit, action: StartTask, session: WriteSession) -> Started:
         """Raises `NotFound`, `TaskUnfinished`, `EmptyRequest` or `RequestTooLong`; then nothing was made."""
         self._admission.admit(permit, action)
-        org, author, request = action.principal.org, _person(action.principal), _checked(action.text)
+        org, author = action.principal.org, _person(action.principal)
+        said = await self._screening(session, org, _checked(action.text))
         if not await self._known_project(session, org, action.project):
             raise NotFound("project")
         await _places.lock(session, org)
         if action.thread is None:
-            thread, follows = await self._open_thread(permit, action, session, author, request), None
+            thread, follows = await self._open_thread(permit, action, session, author, said.text), None
         else:
             thread = action.thread
             await _store.thread(session, org, thread, action.project)
             follows = await _store.place_in_branch(session, org, action, thread)
         task = TaskId(new_id())
-        await self._add_task(permit, action, session, task=task, thread=thread, follows=follows, request=request)
+        await self._add_task(permit, action, session, task=task, thread=thread, follows=follows, said=said)
         if await _places.is_free(session, org, task, limit=self._places):
             await self._dispatcher.enqueue(session, org, task)  # else it is queued when its turn comes
         await _store.touch(session, org, thread, self._clock.now())
@@ -251,9 +258,10 @@ class TasksHandler:
         task: TaskId,
         thread: ThreadId,
         follows: TaskId | None,
-        request: str,
+        said: Screened,
     ) -> None:
         org = action.principal.org
+        label = replace(action.label, categories=action.label.categories | said.categories)
         keyring = await self._vault.keyring(session, org, _store.subject_of(task), create=True)
         await _store.add(
             session,
@@ -265,8 +273,8 @@ class TasksHandler:
                 author=_person(action.principal),
                 follows=follows,
                 replaces=action.replaces,
-                request=keyring.seal_text(request, row=task, field="request"),
-                label=_store.LABEL.dump_python(action.label, mode="json"),
+                request=keyring.seal_text(said.text, row=task, field="request"),
+                label=_store.LABEL.dump_python(label, mode="json"),
                 state=State.QUEUED.value,
                 retention=self._retention,
                 created_at=self._clock.now(),
