@@ -67,10 +67,7 @@ class TasksHandler:
         retention: str,
         followers: Sequence[Follower],
     ) -> None:
-        """`places`: tasks of one organisation that may run at once. `retention`: the class of their traces.
-
-        `screening` covers what may not be kept, before anything of a message is.
-        """
+        """`places`: tasks of an organisation that may run at once. `retention`: the class of their traces."""
         self._admission, self._clock, self._vault, self._dispatcher = admission, clock, vault, dispatcher
         self._known_project, self._places, self._retention = known_project, places, retention
         self._followers, self._screening = followers, screening
