@@ -182,6 +182,28 @@ async def test_what_is_kept_from_an_earlier_answer_goes_with_the_document_that_a
     assert await files(library) == []
 
 
+async def test_a_quotation_is_put_before_people_only_where_it_stands_in_the_passage_it_names(
+    library: Home, model: ScriptedModel
+) -> None:
+    model.script = [Says(calls=[("search_knowledge", {"query": "refunds"})]), Says(text="Done.")]
+    await library.run(library.claim("When are refunds paid?"))
+    (passage, *_) = last_result(model)["passages"]
+    sentence = passage["text"].strip().splitlines()[-1]
+    at = {name: passage[name] for name in ("document", "start", "end")}
+    tried = [
+        {**at, "text": "Refunds are never paid"},  # not what it says
+        {**at, "text": sentence, "start": passage["end"], "end": passage["end"] + 9},  # not there
+        {**at, "text": sentence, "document": str(new_id())},  # no document of this project
+        {**at, "text": f"“{sentence.upper()}”"},
+    ]
+    model.script = [Says(calls=[("propose_memory", each) for each in tried]), Says(text="Done.")]
+
+    await library.run(library.claim("Propose that"))
+
+    ((kept, _),) = (await remembered(library))[1]
+    assert sentence.casefold() in kept.casefold()
+
+
 async def test_a_document_is_read_on_from_where_a_passage_stands(library: Home, model: ScriptedModel) -> None:
     model.script = [Says(calls=[("list_documents", {})]), Says(text="Done.")]
     await library.run(library.claim("What is there?"))
