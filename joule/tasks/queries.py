@@ -151,6 +151,13 @@ async def facts(session: ReadSession, org: OrgId, task: TaskId) -> TaskFacts:
     return _facts(await _row(session, org, task))
 
 
+async def label_before(session: ReadSession, org: OrgId, task: TaskId) -> Label | None:
+    """The label of the answer before this one in its branch; None for the first. Raises `NotFound`."""
+    row = await _row(session, org, task)
+    before = await session.get(TaskRow, (org, row.follows)) if row.follows is not None else None
+    return None if before is None else LABEL.validate_python(before.label)
+
+
 async def recent(session: ReadSession, org: OrgId, *, state: State | None = None, limit: int = 50) -> list[TaskFacts]:
     """The newest tasks of the organisation, without words."""
     chosen = select(TaskRow).where(col(TaskRow.org_id) == org)
