@@ -73,7 +73,7 @@ class Calling:
         reply = await self.broker.call(
             account, provider, operation, arguments, decision=decision, connector=code, held=held
         )
-        return Answer(data=reply.data, status=reply.status, next_page=reply.next_page, label=reply.label)
+        return Answer(data=reply.data, status=reply.status, next_page=reply.next_page, label=reply.label, cut=reply.cut)
 
     async def describe(self, action: DescribeConnections) -> Connections:
         """The accounts that work, and what may be asked of each under the organisation's rules."""

@@ -31,12 +31,6 @@ def refuse_card_numbers(text: str) -> None:
         raise CardNumber
 
 
-def refuse_cards_in_file(text: str) -> None:
-    """Raise `CardNumber` when the text of a file contains some."""
-    if cards_in_file(text):
-        raise CardNumber
-
-
 def cards_in_file(text: str) -> tuple[tuple[int, int], ...]:
     """Where the card numbers of a file stand, as (start, end): those spoken of, or all where most runs are cards."""
     runs = 0

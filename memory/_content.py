@@ -85,6 +85,15 @@ def decode(content: bytes) -> tuple[str, str]:
     raise NotText(spoken(MediaType.BINARY))
 
 
+def encoded(text: str, encoding: str) -> bytes:
+    """Text of a file as bytes again, in the encoding `decode` told; UTF-8 where that has no place for a sign."""
+    codec = {name: codec for _, codec, name in _MARKED} | {"Windows-1252": "cp1252"}
+    try:
+        return text.encode(codec.get(encoding, "utf-8"))
+    except UnicodeEncodeError:
+        return text.encode()
+
+
 def _readable(text: str) -> str:
     """The text itself; `NotText` when so much of it is control codes that it is no text."""
     head = text[:_SNIFFED]

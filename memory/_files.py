@@ -5,7 +5,7 @@ Reading what is kept is next door, in `_file_reading`.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,10 +23,10 @@ from joule.kernel.permit import Permit
 from joule.kernel.principal import Principal
 from joule.vault.keys import Keyring
 from memory import _labels, _words
-from memory._cards import refuse_cards_in_file
-from memory._content import decode, media_type
-from memory.errors import BadText, NoUniqueMatch, TooMuch
+from memory._content import decode, encoded, media_type
+from memory.errors import BadText, CardNumber, NoUniqueMatch, TooMuch
 from memory.kinds import MediaType
+from memory.masking import Screen
 from memory.results import FileSaved
 from memory.tables import FileVersionRow, ProjectFileRow
 
@@ -47,30 +47,33 @@ class Shelf:
     project: ProjectId
     now: datetime
     max_bytes: int
+    screen: Screen
 
     async def save(
         self, name: str, content: bytes, label: Callable[[FileId], Label], *, expected_version: int | None = None
     ) -> FileSaved:
-        """The newest version of the file called `name` now has this content."""
+        """The newest version of the file called `name` now has this content, less what is covered in a text."""
         name = _words.file_name(name)
         if len(content) > self.max_bytes:
             raise TooMuch(
                 f"the file is larger than {self.max_bytes // 1_048_576} MB",
                 advice="Upload a smaller part of it, or ask an operator to raise the limit in the settings.",
             )
-        kind = await asyncio.to_thread(_inspected, name, content)
+        kind, content, categories = await asyncio.to_thread(_inspected, name, content, self.screen)
         file = await self._live(name)
         if expected_version is not None and expected_version != (file.newest if file else 0):
             raise Conflict("file")
         after = file.newest if file else 0
         if file is None:
             file, after = await self._new(name)
-        return await self._add(file, name_of(file, self.keyring), content, kind, label(FileId(file.id)), after=after)
+        given = label(FileId(file.id))
+        marked = replace(given, categories=given.categories | categories)
+        return await self._add(file, name_of(file, self.keyring), content, kind, marked, after=after)
 
     async def edit(
-        self, name: str, find: str, replace: str, *, label: Label, expected_version: int | None
+        self, name: str, find: str, instead: str, *, label: Label, expected_version: int | None
     ) -> FileSaved:
-        """The one place where `find` stands now says `replace`. Saved as UTF-8, whatever it was before."""
+        """The one place where `find` stands now says `instead`. Saved as UTF-8, whatever it was before."""
         name, file, newest = await self._newest(name)
         if expected_version is not None and expected_version != file.newest:
             raise Conflict("file")
@@ -78,11 +81,11 @@ class Shelf:
         if not find:
             raise BadText("there is nothing to look for", advice="Give the text that should be replaced.")
         if "\r\n" in text and find not in text:  # what was read line by line has lost its carriage returns
-            find, replace = (part.replace("\r\n", "\n").replace("\n", "\r\n") for part in (find, replace))
+            find, instead = (part.replace("\r\n", "\n").replace("\n", "\r\n") for part in (find, instead))
         first = text.find(find)
         if first < 0 or first != text.rfind(find):
             raise NoUniqueMatch(max(text.count(find), 0 if first < 0 else 2))
-        edited = _words.file_text(text[:first] + replace + text[first + len(find) :])
+        edited = _words.file_text(text[:first] + instead + text[first + len(find) :])
         joined = _labels.label_of(newest).join(_labels.of_text(label, FileId(file.id)))
         return await self.save(name, edited, lambda _: joined, expected_version=file.newest)
 
@@ -229,11 +232,21 @@ def content_of(row: FileVersionRow, keyring: Keyring) -> bytes:
     return keyring.open(row.content, row=row.file_id, field=f"{_CONTENT}.{row.version}", generation=row.generation)
 
 
-def _inspected(name: str, content: bytes) -> MediaType:
+def _inspected(name: str, content: bytes, screen: Screen) -> tuple[MediaType, bytes, frozenset[str]]:
+    """What it is, as it may be kept, and what was found in it. Bytes in which nothing is covered stay as they came.
+
+    Raises `CardNumber`: in a table a covered number would be a wrong one.
+    """
     kind = media_type(name, content)
-    if kind.is_text:
-        refuse_cards_in_file(decode(content)[0])
-    return kind
+    if not kind.is_text:
+        return kind, content, frozenset()
+    text, encoding = decode(content)
+    seen = screen.seen(text, bare=False)
+    if seen.has_cards:
+        raise CardNumber
+    if seen.text != text:
+        content = encoded(seen.text, encoding)
+    return kind, content, seen.categories
 
 
 def _sealed(keyring: Keyring, file: UUID, version: int, content: bytes) -> tuple[bytes, bytes]:

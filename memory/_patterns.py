@@ -60,8 +60,8 @@ _BITS_NAMED = 2.7  # of entropy a character: less is a word, not a secret
 _BITS_BARE = 4.2
 
 
-def keys(text: str) -> Spans:
-    """Keys, tokens and passwords."""
+def keys(text: str, *, bare: bool = True) -> Spans:
+    """Keys, tokens and passwords. Without `bare` only those that say what they are, or are said to be."""
     for sign, pattern in _KEYS:
         if sign in text:
             yield from (found.span() for found in pattern.finditer(text))
@@ -73,7 +73,7 @@ def keys(text: str) -> Spans:
         named = _NAMED.match(text, at)
         if named and _is_random(named.group(1)):
             yield named.span(1)
-    if max(map(len, text.split()), default=0) < 32:
+    if not bare or max(map(len, text.split()), default=0) < 32:
         return
     for long in _LONG.finditer(text):
         for found in (

@@ -79,12 +79,15 @@ class Detector:
                     self._names.setdefault(order[0], set()).add(order[1:])
         self._firsts = {name.lower() for name in self._single} | set(self._names)
 
-    def find(self, text: str) -> tuple[Finding, ...]:
-        """Everything found, in order, none overlapping: of two in one place the graver one."""
+    def find(self, text: str, *, bare: bool = True) -> tuple[Finding, ...]:
+        """Everything found, in order, none overlapping: of two in one place the graver one.
+
+        Without `bare` a long random word is no key by that alone: tables of advertising are full of such ids.
+        """
         plain = text if text.isascii() else text.translate(_LOOK_ALIKES)
         found: list[tuple[int, int, FindingKind]] = []  # in order
         for kind, spans in (
-            (FindingKind.SECRET_KEY, _patterns.keys(plain)),
+            (FindingKind.SECRET_KEY, _patterns.keys(plain, bare=bare)),
             (FindingKind.CARD, iter(cards_in_file(plain))),
             (FindingKind.IBAN, _patterns.ibans(plain)),
             (FindingKind.EMAIL, _patterns.mails(plain)),

@@ -10,6 +10,7 @@ Invalid
 ├── NoUniqueMatch    the text to replace is not there exactly once
 ├── CardNumber       a full payment card number, which is never stored
 ├── SourceGone       what it was made from has been erased
+├── NotQuoted        a quotation that does not stand where it is said to stand
 ├── Declined         a person has said that it shall not be remembered
 └── MemoryOff        memory is switched off here
 """
@@ -101,6 +102,18 @@ class SourceGone(Invalid):
         super().__init__(
             "what this was made from has been deleted",
             advice="Add it again if it should be used; what was deleted is not brought back.",
+        )
+
+
+class NotQuoted(Invalid):
+    """A text that does not stand in the document, and the place of it, that it is said to be quoted from."""
+
+    code = "memory.not_quoted"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the text does not stand where it is said to stand",
+            advice="Quote one sentence of the passage word for word, with the document, start and end of that passage.",
         )
 
 

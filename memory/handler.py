@@ -20,6 +20,7 @@ from joule.vault.vault import Vault
 from memory import _erasing, _file_reading, _labels, _projects, _words, actions, gone
 from memory._files import RESTORABLE, Shelf
 from memory.items import _ends
+from memory.masking import People, nobody, screen_of
 from memory.results import (
     FileGone,
     FileHits,
@@ -40,11 +41,18 @@ class MemoryHandler:
     """Projects and project files."""
 
     def __init__(
-        self, *, admission: Admission, database: Database, vault: Vault, clock: Clock, max_file_bytes: int
+        self,
+        *,
+        admission: Admission,
+        database: Database,
+        vault: Vault,
+        clock: Clock,
+        max_file_bytes: int,
+        people: People = nobody,
     ) -> None:
-        """`max_file_bytes`: the largest file that is kept."""
+        """`max_file_bytes`: the largest file that is kept. `people` names an organisation's own people."""
         self._admission, self._database, self._vault, self._clock = admission, database, vault, clock
-        self._max_file_bytes = max_file_bytes
+        self._max_file_bytes, self._people = max_file_bytes, people
 
     def methods(self) -> Mapping[type[Action[Any]], Method]:
         return {
@@ -169,6 +177,7 @@ class MemoryHandler:
             project=project,
             now=self._clock.now(),
             max_bytes=self._max_file_bytes,
+            screen=await screen_of(session, action.principal.org, self._people),
         )
 
     async def _opened(

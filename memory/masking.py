@@ -47,9 +47,9 @@ class Screen:
     def __init__(self, *, detector: Detector, kinds: frozenset[FindingKind]) -> None:
         self._detector, self.kinds = detector, kinds
 
-    def seen(self, text: str) -> Seen:
-        """Blocks while it looks: some megabytes a second."""
-        findings = self._detector.find(text)
+    def seen(self, text: str, *, bare: bool = True) -> Seen:
+        """Blocks while it looks: some megabytes a second. `bare`: see `Detector.find`."""
+        findings = self._detector.find(text, bare=bare)
         return Seen(text=masked(text, findings, self.kinds), findings=findings)
 
 

@@ -14,6 +14,7 @@ from joule.kernel.permit import Permit
 from joule.vault.keys import Keyring
 from memory import _labels, queries
 from memory._files import Shelf
+from memory.masking import People, nobody, screen_of
 from memory.results import FileSaved
 
 
@@ -28,8 +29,12 @@ async def save(
     label: Label,
     now: datetime,
     max_bytes: int,
+    people: People = nobody,
 ) -> FileSaved:
-    """The newest version of the file called `name` in the action's project now has this content and this label."""
+    """The newest version of the file called `name` in the action's project now has this content and this label.
+
+    What the organisation has covered in its texts is covered in it; `people` names its own people.
+    """
     org, project = action.principal.org, action.project
     if project is None or not await queries.is_project(session, org, project, stays=True):
         raise NotFound("project")
@@ -41,5 +46,6 @@ async def save(
         project=project,
         now=now,
         max_bytes=max_bytes,
+        screen=await screen_of(session, org, people),
     )
     return await shelf.save(name, content, lambda file: _labels.of_text(label, file))

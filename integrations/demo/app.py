@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from integrations.demo import pages
 from integrations.demo.authorizing import LOOPBACK, Authorizing
+from integrations.demo.briefs import Briefs
 from integrations.demo.consents import ACCESS_LIFE, Consents
 from integrations.demo.customers import BadRequest, Customers, NoSuchThing
 
@@ -27,7 +28,7 @@ def build_app(
     redirects: tuple[str, ...] = (),
 ) -> Starlette:
     """The application, with everything it will ever know in memory. Its parts stand in `app.state` for tests."""
-    consents, customers = Consents(now=now, access_life=access_life), Customers(now=now)
+    consents, customers, briefs = Consents(now=now, access_life=access_life), Customers(now=now), Briefs()
     authorizing = Authorizing(consents=consents, redirects=redirects)
     app = Starlette(
         routes=[
@@ -35,11 +36,12 @@ def build_app(
             Route("/healthz", _healthy),
             Route("/demo.css", _style),
             *authorizing.routes(),
-            *_Api(consents, customers).routes(),
+            *_Api(consents, customers, briefs).routes(),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=sorted(LOOPBACK), www_redirect=False)],
     )
     app.state.consents, app.state.customers, app.state.authorizing = consents, customers, authorizing
+    app.state.briefs = briefs
     return app
 
 
@@ -59,15 +61,17 @@ Act = Callable[[Request], Awaitable[dict[str, Any]]]
 
 
 class _Api:
-    """Contacts, campaigns, notes, newsletters and boosts, for whoever holds a token with the scope."""
+    """Contacts, campaigns, briefs, notes, newsletters and boosts, for whoever holds a token with the scope."""
 
-    def __init__(self, consents: Consents, customers: Customers) -> None:
-        self._consents, self._customers = consents, customers
+    def __init__(self, consents: Consents, customers: Customers, briefs: Briefs) -> None:
+        self._consents, self._customers, self._briefs = consents, customers, briefs
 
     def routes(self) -> list[BaseRoute]:
         return [
             Route("/api/contacts", self._guarded("contacts.read", self.contacts), methods=["GET"]),
             Route("/api/campaigns", self._guarded("campaigns.read", self.campaigns), methods=["GET"]),
+            Route("/api/briefs", self._guarded("campaigns.read", self.briefs), methods=["GET"]),
+            Route("/api/briefs/{id}", self._guarded("campaigns.read", self.brief), methods=["GET"]),
             Route("/api/contacts/{id}/notes", self._guarded("notes.write", self.note), methods=["POST"]),
             Route("/api/newsletters", self._guarded("newsletter.send", self.newsletter), methods=["POST"]),
             Route("/api/campaigns/{id}/boosts", self._guarded("ads.spend", self.boost), methods=["POST"]),
@@ -102,6 +106,12 @@ class _Api:
 
     async def campaigns(self, request: Request) -> dict[str, Any]:
         return self._customers.campaigns(status=request.query_params.get("status"))
+
+    async def briefs(self, request: Request) -> dict[str, Any]:
+        return self._briefs.listed(request.query_params.get("word"))
+
+    async def brief(self, request: Request) -> dict[str, Any]:
+        return self._briefs.one(request.path_params["id"])
 
     async def note(self, request: Request) -> dict[str, Any]:
         asked = await _json(request)

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 SCOPES = {
     "contacts.read": "Read the pretend contacts and their e-mail addresses",
-    "campaigns.read": "Read the pretend campaigns and their figures",
+    "campaigns.read": "Read the pretend campaigns, their figures and their briefs",
     "notes.write": "Write notes on pretend contacts",
     "newsletter.send": "Send the pretend newsletter",
     "ads.spend": "Spend pretend money on boosting a campaign",

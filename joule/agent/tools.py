@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 from langchain_core.tools import BaseTool
@@ -26,8 +26,11 @@ from joule.kernel.ids import ProjectId
 from joule.kernel.label import Label
 from joule.kernel.principal import Principal
 from joule.llm.actions import ToolSpec, canonical_json
+from memory.knowledge.budget import Candidate, selected
+from memory.knowledge.results import Passages
 
 R = TypeVar("R")
+MOST_PASSAGE_CHARACTERS = 12_000  # of one search, for a model's context
 
 
 class Performs(Protocol):
@@ -138,11 +141,23 @@ class Toolbox:
 
 
 def shown(action: Action[Any], result: Any) -> str:
-    """A result as the model sees it: JSON text, with one word on trust in place of full labels."""
+    """A result as the model sees it: JSON text, with one word on trust in place of full labels.
+
+    Of passages it is shown as many as there is room for; all of them are on record.
+    """
+    left_out = 0
+    if isinstance(result, Passages):
+        chosen = selected(
+            [Candidate(value=each, length=len(each.text), label=each.label) for each in result.passages],
+            budget=MOST_PASSAGE_CHARACTERS,
+        )
+        result, left_out = replace(result, passages=chosen.shown), chosen.left_out
     data = _without_labels(result_codec(type(action)).dump_python(result, mode="json"))
     if isinstance(result, Answer):
         data["data"] = _as_json(result.data)
     with_places(result, data, action.project)
+    if left_out:
+        data["left_out"] = left_out  # there was no room for them: ask something narrower
     label = getattr(result, "label", None)
     if isinstance(data, dict) and isinstance(label, Label):
         data["trust"] = label.integrity.value

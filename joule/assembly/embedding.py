@@ -91,4 +91,4 @@ async def embedding(
         yield Embedding(embedder=here, provided=None, prices=prices)
     finally:
         if here is not None:
-            here.close()
+            await here.close()

@@ -10,7 +10,7 @@ from integrations.mcp.handler import McpHandler
 from integrations.revoking import Revoking
 from joule.assembly.accounts import Accounts
 from joule.assembly.embedding import Embedding
-from joule.assembly.memories import FOLLOWERS, known_project, names_of
+from joule.assembly.memories import FOLLOWERS, known_project, names_of, screening
 from joule.assembly.privacy import rooms
 from joule.assembly.reading import OnRecord
 from joule.assembly.sandboxes import Sandboxes
@@ -102,6 +102,7 @@ def handlers(parts: Parts) -> list[Handler]:
             vault=vault,
             clock=clock,
             max_file_bytes=settings.web.max_upload_mb * 1_000_000,
+            people=names_of(vault),
         ),
         ItemsHandler(
             admission=parts.permits,
@@ -157,6 +158,7 @@ def handlers(parts: Parts) -> list[Handler]:
             vault=vault,
             dispatcher=Queue(),
             known_project=known_project,
+            screening=screening(vault),
             places=settings.task.per_organisation,
             retention=settings.trace_retention,
             followers=FOLLOWERS,

@@ -86,6 +86,7 @@ class House:
         from joule.agent.tools import Toolbox
         from joule.tasks.worker import Worker, serving
 
+        silence()  # again, now that the graph's library is loaded
         runner = Runner(
             gate=self.gate,
             journals=self.journals,

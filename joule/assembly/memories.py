@@ -9,12 +9,13 @@ from joule.database.following import Follower
 from joule.identity import queries as people
 from joule.kernel.ids import OrgId, ProjectId
 from joule.kernel.permit import Permit
+from joule.tasks.screening import Screened, Screening
 from joule.vault.vault import Vault
 from memory import gone
 from memory import queries as memories
 from memory.following import follow
 from memory.knowledge import erasing
-from memory.masking import People
+from memory.masking import People, screen_of
 
 
 async def everything(session: WriteSession, permit: Permit, org: OrgId, sources: Sequence[str]) -> Mapping[str, int]:
@@ -38,6 +39,17 @@ def names_of(vault: Vault) -> People:
         return [each.name for each in await people.people(ReadSession(session), vault, org)]
 
     return names
+
+
+def screening(vault: Vault) -> Screening:
+    """Covers in a message what the organisation has covered in its texts, and says what was found."""
+    people = names_of(vault)
+
+    async def screened(session: WriteSession, org: OrgId, words: str) -> Screened:
+        seen = (await screen_of(session, org, people)).seen(words)
+        return Screened(text=seen.text, categories=seen.categories)
+
+    return screened
 
 
 async def erased(session: AsyncSession, org: OrgId, sources: Collection[str]) -> Collection[str]:

@@ -62,7 +62,7 @@ async def run(*, quick: bool, **_: object) -> Report:
             figures |= _hits(await _places(library, project, model, distant), "_distant")
         finally:
             await database.close()
-            model.close()
+            await model.close()
     return Report(
         name="answers",
         figures=figures,

@@ -12,7 +12,9 @@ from joule.database.signals import notify
 from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, ProjectId, TaskId, ThreadId
 from joule.kernel.label import Label
-from joule.tasks.state import STOP_CHANNEL
+from joule.tasks.actions import StartTask
+from joule.tasks.errors import TaskUnfinished
+from joule.tasks.state import STOP_CHANNEL, State
 from joule.tasks.tables import TaskRow, ThreadRow
 
 LABEL: TypeAdapter[Label] = TypeAdapter(Label)
@@ -25,6 +27,10 @@ _NOTE_ANSWER = text("UPDATE task SET answered = true WHERE org_id = :org AND id 
 _DELETE = text("DELETE FROM thread WHERE org_id = :org AND id = :thread")
 _THREADS = text("SELECT id FROM thread WHERE org_id = :org AND project_id = :project ORDER BY id FOR UPDATE")
 _TASKS = text("SELECT id FROM task WHERE org_id = :org AND thread_id = :thread ORDER BY id FOR UPDATE")
+
+_DELETE_TASK = text("DELETE FROM task WHERE org_id = :org AND id = :task")
+_CLOSE_UP = text("UPDATE task SET follows = :before WHERE org_id = :org AND thread_id = :thread AND follows = :task")
+_UNREPLACE = text("UPDATE task SET replaces = NULL WHERE org_id = :org AND thread_id = :thread AND replaces = :task")
 
 
 def subject_of(task: TaskId) -> str:
@@ -73,6 +79,21 @@ async def newest(session: WriteSession, org: OrgId, thread: ThreadId) -> TaskRow
     return row
 
 
+async def place_in_branch(session: WriteSession, org: OrgId, action: StartTask, thread: ThreadId) -> TaskId | None:
+    """Which task a new one follows. The one it follows or replaces must have ended: raises `TaskUnfinished`."""
+    wanted = action.replaces or action.follows
+    named = await task(session, org, wanted) if wanted else await newest(session, org, thread)
+    if named is None:
+        return None
+    if named.thread_id != thread:
+        raise NotFound("task")
+    if not State(named.state).is_ended:
+        raise TaskUnfinished()
+    if action.replaces is None:
+        return TaskId(named.id)
+    return TaskId(named.follows) if named.follows else None
+
+
 async def touch(session: WriteSession, org: OrgId, thread: ThreadId, at: datetime) -> None:
     """Move a thread to the top of its list."""
     await session.execute(_TOUCH, {"org": org, "thread": thread, "at": at})
@@ -109,3 +130,12 @@ async def tasks_of(session: WriteSession, org: OrgId, thread: ThreadId) -> Seque
 async def delete_thread(session: WriteSession, org: OrgId, thread: ThreadId) -> None:
     """Take a thread's rows and those of its tasks out of the tables."""
     await session.execute(_DELETE, {"org": org, "thread": thread})
+
+
+async def delete_task(session: WriteSession, row: TaskRow) -> None:
+    """Take one task's row out of the tables; what followed it follows what was before it."""
+    about = {"org": row.org_id, "thread": row.thread_id, "task": row.id}
+    await session.execute(_CLOSE_UP, {**about, "before": row.follows})
+    await session.execute(_UNREPLACE, about)
+    await session.execute(_DELETE_TASK, {"org": row.org_id, "task": row.id})
+    session.expunge(row)

@@ -140,6 +140,28 @@ class DeleteThread(Action[ThreadGone]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MessageGone:
+    """A message that is gone with its answer, and how much that was made from it. `thread` None: it was the only one."""
+
+    task: TaskId
+    thread: ThreadId | None
+    followed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteMessage(Action[MessageGone]):
+    """Delete one message with its answer for good, as `DeleteThread` deletes all of them. What was said after it stays.
+
+    A later answer that may repeat it stays for people to read, and is not told to the agent again.
+    """
+
+    name: ClassVar[str] = "tasks.delete_message"
+    effect: ClassVar[Effect] = Effect.DELETE
+
+    task: TaskId
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProjectForgotten:
     """How many threads and tasks of the project went, each task with its key, and how much that was made from them."""
 

@@ -17,16 +17,16 @@ from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, PersonId, TaskId, ThreadId
 from joule.kernel.permit import Permit
 from joule.llm.forgetting import forget_tasks
-from joule.tasks import _places, _store
+from joule.tasks import _places, _store, queries
+from joule.tasks._titles import title_of
 from joule.tasks.dispatch import Dispatcher
-from joule.tasks.queries import words_of
-from joule.tasks.tables import TaskRow
-from joule.tasks.threads import title_of
+from joule.tasks.tables import TaskRow, ThreadRow
 from joule.vault.vault import Vault
 from traces.ending import erasing, holds
 from traces.ending.erasing import Cause
 
 ERASED_TITLE = "Erased message"
+UNTITLED = "Chat"  # of a conversation whose first message's words are gone
 
 _AUTHORS = text("SELECT DISTINCT author FROM task WHERE org_id = :org AND id = ANY(:tasks)")
 _THREADS_OF = text("SELECT id FROM thread WHERE org_id = :org AND author = :person ORDER BY id FOR UPDATE")
@@ -64,6 +64,22 @@ class Erasing:
         await _store.delete_thread(session, org, thread)
         return len(tasks), followed
 
+    async def message(
+        self, session: WriteSession, permit: Permit, thread: ThreadRow, row: TaskRow, *, by: PersonId | None
+    ) -> int:
+        """Erase one message of a conversation that has others, its row too; how much was made from it.
+
+        A title that was taken from its words is taken from the first message that is left. Raises `OnHold`.
+        """
+        org, task = OrgId(row.org_id), TaskId(row.id)
+        request, _ = await queries.words_of(session, self.vault, row)
+        followed = await self._end(session, permit, org, [task], by=by, cause=Cause.DELETION, whole=True)
+        await _store.delete_task(session, row)
+        left = await _store.tasks_of(session, org, ThreadId(thread.id))
+        first, _ = await queries.words(session, self.vault, org, left[0])
+        await self._retitle(session, permit, thread, request, title_of(first) if first else UNTITLED)
+        return followed
+
     async def task(
         self, session: WriteSession, permit: Permit, org: OrgId, task: TaskId, *, by: PersonId | None
     ) -> Mapping[str, int]:
@@ -92,17 +108,22 @@ class Erasing:
         }
 
     async def _untitle(self, session: WriteSession, permit: Permit, row: TaskRow) -> None:
+        request, _ = await queries.words_of(session, self.vault, row)
+        if request is not None:
+            thread = await _store.thread(session, OrgId(row.org_id), ThreadId(row.thread_id))
+            await self._retitle(session, permit, thread, request, ERASED_TITLE)
+
+    async def _retitle(
+        self, session: WriteSession, permit: Permit, thread: ThreadRow, erased: str | None, title: str
+    ) -> None:
         """Take a message's words out of the title that was made from them; a title somebody gave stays."""
-        request, _ = await words_of(session, self.vault, row)
-        if request is None:
+        keyring = await self.vault.keyring(session, OrgId(thread.org_id))
+        was = keyring.open_text(thread.title, row=thread.id, field="title")
+        if erased is not None and was != title_of(erased):
             return
-        org = OrgId(row.org_id)
-        thread = await _store.thread(session, org, ThreadId(row.thread_id))
-        keyring = await self.vault.keyring(session, org)
-        if keyring.open_text(thread.title, row=thread.id, field="title") == title_of(request):
-            thread.title = keyring.seal_text(ERASED_TITLE, row=thread.id, field="title")
-            thread.decision_id = permit.decision
-            await session.flush()
+        thread.title = keyring.seal_text(title, row=thread.id, field="title")
+        thread.decision_id = permit.decision
+        await session.flush()
 
     async def author(self, session: AsyncSession, org: OrgId, task: TaskId) -> PersonId:
         """Whose task it is. Raises `NotFound`."""

@@ -4,6 +4,7 @@ A task, its data key, its sealed words and its job are made in one transaction: 
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,12 +19,14 @@ from joule.kernel.handler import Method
 from joule.kernel.ids import OrgId, PersonId, ProjectId, TaskId, ThreadId, new_id
 from joule.kernel.permit import Admission, Permit
 from joule.kernel.principal import Principal, Role
-from joule.tasks import _places, _states, _store, granting
+from joule.tasks import _places, _states, _store, _titles, granting
 from joule.tasks.actions import (
     AnswerApproval,
     Answered,
+    DeleteMessage,
     DeleteThread,
     ForgetProject,
+    MessageGone,
     ProjectForgotten,
     RenameThread,
     ResumeAfterGrant,
@@ -37,16 +40,15 @@ from joule.tasks.actions import (
 )
 from joule.tasks.dispatch import Dispatcher
 from joule.tasks.erasing import Erasing
-from joule.tasks.errors import EmptyRequest, NotYours, RequestTooLong, TaskEnded, TaskUnfinished
+from joule.tasks.errors import EmptyRequest, NotYours, RequestTooLong, TaskEnded
+from joule.tasks.screening import Screened, Screening
 from joule.tasks.state import State
 from joule.tasks.tables import TaskRow, ThreadRow
-from joule.tasks.threads import title_of
 from joule.vault.vault import Vault
 from traces import sealing
 from traces.ending import rules
 
 MAX_REQUEST = 50_000  # characters
-MAX_TITLE = 120
 
 KnownProject = Callable[[AsyncSession, OrgId, ProjectId], Awaitable[bool]]
 
@@ -62,6 +64,7 @@ class TasksHandler:
         vault: Vault,
         dispatcher: Dispatcher,
         known_project: KnownProject,
+        screening: Screening,
         places: int,
         retention: str,
         followers: Sequence[Follower],
@@ -73,6 +76,7 @@ class TasksHandler:
         self._admission, self._clock, self._vault, self._dispatcher = admission, clock, vault, dispatcher
         self._known_project, self._places, self._retention = known_project, places, retention
         self._erasing = Erasing(vault=vault, clock=clock, dispatcher=dispatcher, followers=followers)
+        self._screening = screening
 
     def methods(self) -> Mapping[type[Action[Any]], Method]:
         return {
@@ -82,24 +86,26 @@ class TasksHandler:
             ResumeAfterGrant: self.resume_after_grant,
             RenameThread: self.rename_thread,
             DeleteThread: self.delete_thread,
+            DeleteMessage: self.delete_message,
             ForgetProject: self.forget_project,
         }
 
     async def start(self, permit: Permit, action: StartTask, session: WriteSession) -> Started:
         """Raises `NotFound`, `TaskUnfinished`, `EmptyRequest` or `RequestTooLong`; then nothing was made."""
         self._admission.admit(permit, action)
-        org, author, request = action.principal.org, _person(action.principal), _checked(action.text)
+        org, author = action.principal.org, _person(action.principal)
+        said = await self._screening(session, org, _checked(action.text))
         if not await self._known_project(session, org, action.project):
             raise NotFound("project")
         await _places.lock(session, org)
         if action.thread is None:
-            thread, follows = await self._open_thread(permit, action, session, author, request), None
+            thread, follows = await self._open_thread(permit, action, session, author, said.text), None
         else:
             thread = action.thread
             await _store.thread(session, org, thread, action.project)
-            follows = await _place_in_branch(session, org, action, thread)
+            follows = await _store.place_in_branch(session, org, action, thread)
         task = TaskId(new_id())
-        await self._add_task(permit, action, session, task=task, thread=thread, follows=follows, request=request)
+        await self._add_task(permit, action, session, task=task, thread=thread, follows=follows, said=said)
         if await _places.is_free(session, org, task, limit=self._places):
             await self._dispatcher.enqueue(session, org, task)  # else it is queued when its turn comes
         await _store.touch(session, org, thread, self._clock.now())
@@ -165,7 +171,7 @@ class TasksHandler:
         org = action.principal.org
         row = await _store.thread(session, org, action.thread)
         _must_be_theirs(action.principal, row.author)
-        title = " ".join(action.title.split())[:MAX_TITLE]
+        title = " ".join(action.title.split())[: _titles.LONGEST]
         if not title:
             raise EmptyRequest()
         keyring = await self._vault.keyring(session, org, create=True)
@@ -184,6 +190,23 @@ class TasksHandler:
         tasks, followed = await self._erasing.thread(session, permit, org, action.thread, by=action.principal.person)
         await _places.share_out(session, org, self._dispatcher, limit=self._places)
         return ThreadGone(thread=action.thread, tasks=tasks, followed=followed)
+
+    async def delete_message(self, permit: Permit, action: DeleteMessage, session: WriteSession) -> MessageGone:
+        """Raises `NotFound`, `NotYours` or `OnHold`. With its only message a conversation goes too."""
+        self._admission.admit(permit, action)
+        org = action.principal.org
+        await _places.lock(session, org)
+        named = await _store.task(session, org, action.task)
+        thread = await _store.thread(session, org, ThreadId(named.thread_id))
+        _must_be_theirs(action.principal, named.author)
+        by, every = action.principal.person, await _store.tasks_of(session, org, ThreadId(thread.id))
+        if len(every) == 1:
+            _, followed = await self._erasing.thread(session, permit, org, ThreadId(thread.id), by=by)
+        else:
+            followed = await self._erasing.message(session, permit, thread, named, by=by)
+        await _places.share_out(session, org, self._dispatcher, limit=self._places)
+        left = None if len(every) == 1 else ThreadId(named.thread_id)
+        return MessageGone(task=action.task, thread=left, followed=followed)
 
     async def forget_project(self, permit: Permit, action: ForgetProject, session: WriteSession) -> ProjectForgotten:
         """A project without threads, or that is gone already, is no error: what is left of it goes."""
@@ -210,7 +233,7 @@ class TasksHandler:
                 org_id=org,
                 id=thread,
                 project_id=action.project,
-                title=keyring.seal_text(title_of(request), row=thread, field="title"),
+                title=keyring.seal_text(_titles.title_of(request), row=thread, field="title"),
                 author=author,
                 created_at=now,
                 updated_at=now,
@@ -228,9 +251,10 @@ class TasksHandler:
         task: TaskId,
         thread: ThreadId,
         follows: TaskId | None,
-        request: str,
+        said: Screened,
     ) -> None:
         org = action.principal.org
+        label = replace(action.label, categories=action.label.categories | said.categories)
         keyring = await self._vault.keyring(session, org, _store.subject_of(task), create=True)
         await _store.add(
             session,
@@ -242,8 +266,8 @@ class TasksHandler:
                 author=_person(action.principal),
                 follows=follows,
                 replaces=action.replaces,
-                request=keyring.seal_text(request, row=task, field="request"),
-                label=_store.LABEL.dump_python(action.label, mode="json"),
+                request=keyring.seal_text(said.text, row=task, field="request"),
+                label=_store.LABEL.dump_python(label, mode="json"),
                 state=State.QUEUED.value,
                 retention=await rules.class_of(session, org, default=self._retention, at=self._clock.now()),
                 created_at=self._clock.now(),
@@ -269,18 +293,3 @@ def _person(principal: Principal) -> PersonId:
 def _must_be_theirs(principal: Principal, author: Any) -> None:
     if principal.person != author and principal.role not in {Role.OWNER, Role.ADMIN}:
         raise NotYours()
-
-
-async def _place_in_branch(session: WriteSession, org: OrgId, action: StartTask, thread: ThreadId) -> TaskId | None:
-    """Which task the new one follows. The one it follows or replaces must have ended."""
-    wanted = action.replaces or action.follows
-    named = await _store.task(session, org, wanted) if wanted else await _store.newest(session, org, thread)
-    if named is None:
-        return None
-    if named.thread_id != thread:
-        raise NotFound("task")
-    if not State(named.state).is_ended:
-        raise TaskUnfinished()
-    if action.replaces is None:
-        return TaskId(named.id)
-    return TaskId(named.follows) if named.follows else None

@@ -1,7 +1,7 @@
 """What a signed-in person may see of their organisation's threads and tasks. Nothing here changes a row."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -151,6 +151,13 @@ async def facts(session: ReadSession, org: OrgId, task: TaskId) -> TaskFacts:
     return facts_of(await _row(session, org, task))
 
 
+async def label_before(session: ReadSession, org: OrgId, task: TaskId) -> Label | None:
+    """The label of the answer before this one in its branch; None for the first. Raises `NotFound`."""
+    row = await _row(session, org, task)
+    before = await session.get(TaskRow, (org, row.follows)) if row.follows is not None else None
+    return None if before is None else LABEL.validate_python(before.label)
+
+
 async def recent(session: ReadSession, org: OrgId, *, state: State | None = None, limit: int = 50) -> list[TaskFacts]:
     """The newest tasks of the organisation, without words."""
     chosen = select(TaskRow).where(col(TaskRow.org_id) == org)
@@ -185,7 +192,8 @@ async def history(
     """What was said before `task` in its branch: the newest `most` exchanges that fit, oldest first.
 
     Only tasks with an answer count; one whose key was shredded is left out, as if it had never been said. An answer
-    that was made from something that is erased since is not told again: people keep it, the agent does not.
+    that was made from something that is erased since is not told again: people keep it, the agent does not. Each names
+    itself as a source of what is made from it.
     """
     found: list[Exchange] = []
     left = characters
@@ -198,6 +206,7 @@ async def history(
         label = LABEL.validate_python(row.label)
         if await erased(session, org, label.sources):
             answer, label = ERASED_ANSWER, Label()
+        label = replace(label, sources=label.sources | {f"message:{identifier}"})
         left -= len(request) + len(answer)
         if left < 0:
             break

@@ -6,14 +6,6 @@ from sqlmodel import col, select
 from joule.kernel.ids import OrgId, ProjectId, TaskId, ThreadId
 from joule.tasks.tables import TaskRow, ThreadRow
 
-TITLE_FROM_REQUEST = 60
-
-
-def title_of(request: str) -> str:
-    """The title a conversation gets from its first message: its first line, cut."""
-    line = " ".join(request.strip().splitlines()[0].split())
-    return line if len(line) <= TITLE_FROM_REQUEST else line[: TITLE_FROM_REQUEST - 1].rstrip() + "…"
-
 
 async def thread_of(session: AsyncSession, org: OrgId, task: TaskId) -> ThreadId | None:
     """The conversation of a task; None for one that is none of ours, such as a command's."""

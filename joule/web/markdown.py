@@ -4,7 +4,7 @@ The text is hostile: it may repeat a web page or a file. HTML in it is shown as 
 can carry a secret out), and what the renderer makes is cleaned once more against a short list.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import nh3
@@ -21,10 +21,15 @@ _LINKS = {"http", "https", "mailto"}
 
 
 class Renderer:
-    """Renders Markdown. Holds no state between texts."""
+    """Renders Markdown. Holds no state between texts. A link for which `leads` says no is shown without its address."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, leads: Callable[[str], bool] = lambda _: True) -> None:
         self._parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
+        self._leads = leads
+
+    def checking(self, leads: Callable[[str], bool]) -> "Renderer":
+        """One that asks about every link."""
+        return Renderer(leads=leads)
 
     def blocks(self, text: str) -> "tuple[Block, ...]":
         """The paragraphs, lists, tables and so on of a text, in order."""
@@ -33,7 +38,14 @@ class Renderer:
 
     def _block(self, tokens: list[Token]) -> "Block":
         html = self._parser.renderer.render(tokens, self._parser.options, {})
-        clean = nh3.clean(html, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=_LINKS, link_rel="noopener noreferrer")
+        clean = nh3.clean(
+            html,
+            tags=_TAGS,
+            attributes=_ATTRIBUTES,
+            url_schemes=_LINKS,
+            link_rel="noopener noreferrer",
+            attribute_filter=lambda _, name, value: value if name != "href" or self._leads(value) else None,
+        )
         place = tokens[0].map or [0, 0]
         is_table = tokens[0].type == "table_open"
         return Block(line=place[0], html=Markup(clean), is_table=is_table)  # noqa: S704 - cleaned two lines above

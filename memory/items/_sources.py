@@ -23,7 +23,7 @@ from memory.items.results import SourceSpan
 from memory.items.tables import ItemSourceRow
 
 MOST = 40  # of one item; a text that is said again and again is not written down again and again
-_NAMED = re.compile(r"(file|connection|document):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_NAMED = re.compile(r"(file|connection|document|message):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
 def of_act(given: Iterable[SourceSpan], *, label: Label, permit: Permit) -> tuple[SourceSpan, ...]:

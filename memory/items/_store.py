@@ -21,7 +21,7 @@ from joule.kernel.principal import Principal, Via
 from joule.vault.keys import Keyring
 from memory import _labels, _words, gone
 from memory.errors import Declined, TooMuch
-from memory.items import _sources, _terms
+from memory.items import _quoting, _sources, _terms
 from memory.items._recalling import SUBJECT, TEXT, current, is_current, of, text_of
 from memory.items.actions import AcceptItem, DeclineItem, EditItem, ForgetItem, PinItem, ProposeItem, Remember
 from memory.items.kinds import ItemState, SourceKind
@@ -45,13 +45,18 @@ class Notebook:
     screen: Screen
 
     async def keep(self, action: Remember | ProposeItem) -> Remembered:
-        """Raises `SourceGone` or `Declined` for what must not come back, `TooMuch` when there is no room."""
+        """Raises `SourceGone` or `Declined` for what must not come back, `NotQuoted` for words that are not where the agent
+        says, `TooMuch` when there is no room.
+        """
         _terms.check(action, self.now)
         words = self.screen.seen(_words.item_text(action.text))
         subject = self.screen.seen(_words.subject(action.subject))
         label = self._label(action, words.categories | subject.categories)
         act = _sources.of_act(action.sources, label=label, permit=self.permit)
         await gone.must_stand(self.session, self.principal.org, _sources.names(act))
+        if self.principal.via is Via.AGENT:
+            here = self.keyring, self.project, self.principal.person
+            await _quoting.check(self.session, *here, words.text, action.sources)
         await _terms.one_at_a_time(self.session, self.project)
         key, about = self._key(words.text), self._about(subject.text)
         if self.principal.via is not Via.PERSON:

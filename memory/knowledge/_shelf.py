@@ -27,6 +27,7 @@ from memory.errors import TooMuch
 from memory.kinds import MediaType
 from memory.knowledge import _rows, _sealed, _titles
 from memory.knowledge.actions import AddDocument
+from memory.knowledge.brought import external_key
 from memory.knowledge.errors import CutOff, NotADocument, OriginalGone, TitleTaken
 from memory.knowledge.reading.errors import WrongType
 from memory.knowledge.results import DocumentAdded, DocumentChanged
@@ -262,7 +263,7 @@ class Shelf:
     def _external_key(self, action: AddDocument) -> bytes | None:
         if action.connection is None or action.external is None:
             return None
-        return self.keyring.commitment("document.external", action.connection.bytes, action.external.encode())
+        return external_key(self.keyring, self.project, action.connection, action.external)
 
     def _added(self, row: DocumentRow, version: DocumentVersionRow, *, duplicate: bool = False) -> DocumentAdded:
         return DocumentAdded(

@@ -89,12 +89,13 @@ class WholeText:
 
 
 async def list_documents(
-    session: ReadSession, keyring: Keyring, project: ProjectId, *, reader: PersonId | None
+    session: ReadSession, keyring: Keyring, project: ProjectId, *, reader: PersonId | None, newest: int | None = None
 ) -> tuple[DocumentView, ...]:
-    """The project's documents by title."""
-    rows = await session.scalars(
-        select(DocumentRow).where(col(DocumentRow.org_id) == keyring.org, col(DocumentRow.project_id) == project)
-    )
+    """The project's documents by title; of `newest` only so many, those that changed last."""
+    every = select(DocumentRow).where(col(DocumentRow.org_id) == keyring.org, col(DocumentRow.project_id) == project)
+    if newest is not None:
+        every = every.order_by(col(DocumentRow.updated_at).desc()).limit(newest)
+    rows = await session.scalars(every)
     readable = [row for row in rows if _labels.may_read(row, reader)]
     versions = await _newest(session, keyring, readable)
     views = [_view(row, versions[row.id], keyring) for row in readable]

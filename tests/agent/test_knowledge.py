@@ -9,15 +9,17 @@ import pytest
 
 from joule.agent.citing import place_of, sources
 from joule.agent.task import End, Exchange
-from joule.kernel.ids import PersonId, TaskId, new_id
+from joule.agent.tools import MOST_PASSAGE_CHARACTERS, shown
+from joule.kernel.ids import OrgId, PersonId, ProjectId, TaskId, new_id
 from joule.kernel.label import Integrity, Label, typed_by
 from joule.kernel.principal import Principal, Role, Via
-from joule.kernel.settings import Settings
+from joule.kernel.settings import EmbeddingSettings, Settings
 from memory.actions import ListFiles, Remember
 from memory.items import queries as items
 from memory.items.kinds import SourceKind
 from memory.items.results import SourceSpan
-from memory.knowledge.actions import AddDocument, DeleteDocument, IndexDocument, ListDocuments
+from memory.knowledge.actions import AddDocument, DeleteDocument, IndexDocument, ListDocuments, SearchKnowledge
+from memory.knowledge.results import Passage, Passages
 from tests.support.house import Home, home
 from tests.support.scripted_model import Says, ScriptedModel
 
@@ -33,7 +35,8 @@ async def model() -> ScriptedModel:
 @pytest.fixture
 async def library(settings: Settings, model: ScriptedModel) -> AsyncIterator[Home]:
     """A house with one document that was read."""
-    async with home(settings, model=model) as found:
+    by_words = settings.model_copy(update={"embedding": EmbeddingSettings(name="none")})  # loads no model for each test
+    async with home(by_words, model=model) as found:
         added = await found.house.commands.perform(
             AddDocument(principal=found.owner, project=found.project, title="policy.md", content=POLICY.encode())
         )
@@ -182,6 +185,28 @@ async def test_what_is_kept_from_an_earlier_answer_goes_with_the_document_that_a
     assert await files(library) == []
 
 
+async def test_a_quotation_is_put_before_people_only_where_it_stands_in_the_passage_it_names(
+    library: Home, model: ScriptedModel
+) -> None:
+    model.script = [Says(calls=[("search_knowledge", {"query": "refunds"})]), Says(text="Done.")]
+    await library.run(library.claim("When are refunds paid?"))
+    (passage, *_) = last_result(model)["passages"]
+    sentence = passage["text"].strip().splitlines()[-1]
+    at = {name: passage[name] for name in ("document", "start", "end")}
+    tried = [
+        {**at, "text": "Refunds are never paid"},  # not what it says
+        {**at, "text": sentence, "start": passage["end"], "end": passage["end"] + 9},  # not there
+        {**at, "text": sentence, "document": str(new_id())},  # no document of this project
+        {**at, "text": f"“{sentence.upper()}”"},
+    ]
+    model.script = [Says(calls=[("propose_memory", each) for each in tried]), Says(text="Done.")]
+
+    await library.run(library.claim("Propose that"))
+
+    ((kept, _),) = (await remembered(library))[1]
+    assert sentence.casefold() in kept.casefold()
+
+
 async def test_a_document_is_read_on_from_where_a_passage_stands(library: Home, model: ScriptedModel) -> None:
     model.script = [Says(calls=[("list_documents", {})]), Says(text="Done.")]
     await library.run(library.claim("What is there?"))
@@ -198,6 +223,40 @@ async def test_a_document_is_read_on_from_where_a_passage_stands(library: Home, 
     assert len(told["text"]) == 20
     assert told["truncated"] is True
     assert told["source"].startswith(f"/projects/{library.project}/knowledge/")
+
+
+def test_a_model_is_shown_as_many_passages_as_there_is_room_for() -> None:
+    def passage(at: int, size: int) -> Passage:
+        one = UUID(int=at)
+        return Passage(
+            document=one,
+            version=1,
+            title=f"{at}",
+            chunk=one,
+            page=None,
+            heading=(),
+            text="x" * size,
+            start=0,
+            end=size,
+            marks=(),
+            score=1.0,
+            label=Label(),
+        )
+
+    action = SearchKnowledge(principal=somebody(), project=ProjectId(new_id()), query="q")
+    many = tuple(passage(at, 1_000) for at in range(20))
+
+    told = json.loads(shown(action, Passages(passages=many, how="text", complete=True, label=Label())))
+    few = json.loads(shown(action, Passages(passages=many[:3], how="text", complete=True, label=Label())))
+
+    assert sum(len(each["text"]) for each in told["passages"]) == MOST_PASSAGE_CHARACTERS
+    assert [each["title"] for each in told["passages"]] == [str(at) for at in range(12)]
+    assert told["left_out"] == 8
+    assert ("left_out" in few, len(few["passages"])) == (False, 3)
+
+
+def somebody() -> Principal:
+    return Principal(org=OrgId(new_id()), person=PersonId(new_id()), role=Role.MEMBER, via=Via.AGENT)
 
 
 def test_each_page_is_named_once_in_the_order_of_its_best_passage() -> None:

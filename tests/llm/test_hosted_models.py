@@ -233,15 +233,25 @@ async def test_only_the_named_provider_gets_bytes(provider: OpenAIServer, monkey
     assert other.connections == 0
 
 
-def test_tracing_is_off_whatever_the_environment_says() -> None:
-    """In a process of its own, since tracing is switched off for a whole process. The control leaves it on."""
-    script = """
-        import os, langsmith, langsmith.utils
-        os.environ.update(LANGSMITH_TRACING="true", LANGCHAIN_TRACING_V2="true", LANGSMITH_API_KEY="x")
-        before = langsmith.utils.tracing_is_enabled()
+@pytest.mark.parametrize("is_loaded", [True, False])
+def test_tracing_is_off_whatever_the_environment_says(is_loaded: bool) -> None:
+    """In a process of its own, since tracing is switched off for a whole process. The control leaves it on.
+
+    The tracer may be loaded before the model is opened, or after it, by the graph's library.
+    """
+    script = f"""
+        import os, sys
+        for name in ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2"):
+            os.environ[name] = "true"
+        if {is_loaded}:
+            import langsmith.utils
+            before = langsmith.utils.tracing_is_enabled()
+        else:
+            before = "langsmith" not in sys.modules
         from joule.kernel.settings import ModelSettings
         from joule.llm.providers.registry import open_model
         open_model(ModelSettings(name="offline"))
+        import langsmith.utils
         print(bool(before), bool(langsmith.utils.tracing_is_enabled()))
     """
     run = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True)

@@ -310,6 +310,21 @@ async def test_card_numbers_are_refused_in_files_and_campaign_numbers_are_not(ro
     assert (await room.upload("ids.csv", b"campaign id,clicks\n" + rows)).version == 1
 
 
+async def test_keys_in_a_text_file_are_covered_and_its_other_bytes_stay(room: Room) -> None:
+    key = "sk-" + "aB3dE6gH" * 4
+    click = "EAIaIQobChMI0sLq9Kx7gQMVw4KDBx1mXwZ2EAAYASAAEgJ9"  # advertising is full of long random words
+    saved = await room.upload(
+        "a.csv", f"name;key;gclid;mail\r\nGrün;{key};{click};ann@example.com\r\n".encode("cp1252")
+    )
+    await room.write("b.md", "plain")
+    await room.ask(EditFile, file_name="b.md", find="plain", replace=f"the password is {key}")
+
+    (line,) = (await room.ask(ReadFile, file_name="a.csv", start_line=2, lines=1)).text.splitlines()
+    assert line == f"Grün;{'•' * len(key)};{click};ann@example.com"
+    assert key not in (await room.ask(ReadFile, file_name="b.md")).text
+    assert saved.label.categories >= {"user.authorization.credentials", "user.contact.email"}
+
+
 async def test_a_version_meant_for_others_is_not_there(room: Room) -> None:
     await room.write("a.md", "not for you", label=Label(readers=frozenset()))
 

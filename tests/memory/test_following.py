@@ -45,13 +45,13 @@ async def texts(room: Room) -> set[str]:
 
 async def test_an_item_shows_what_it_was_made_from(room: Room):
     document = new_id()
-    span = SourceSpan(kind=SourceKind.DOCUMENT, source=document, start=3, end=40)
+    span = SourceSpan(kind=SourceKind.FILE, source=document, start=3, end=40)
     action = Remember(
         text="from the report",
         sources=(span,),
         project=room.project,
         principal=room.principal(Via.AGENT),
-        label=read_in(f"document:{document}", f"connection:{room.org}"),
+        label=read_in(f"file:{document}", f"connection:{room.org}"),
     )
 
     await room.do(action, approved=True)

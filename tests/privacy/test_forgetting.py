@@ -13,7 +13,8 @@ from joule.kernel.ids import DecisionId, TaskId, ThreadId, new_id
 from joule.kernel.label import Integrity, Label
 from joule.kernel.principal import Role
 from joule.kernel.settings import Settings
-from joule.tasks.actions import DeleteThread, ForgetProject, Started, StartTask
+from joule.tasks import queries as tasks
+from joule.tasks.actions import DeleteMessage, DeleteThread, ForgetProject, Started, StartTask
 from memory.errors import MemoryOff, SourceGone
 from memory.items.actions import (
     ExportForTraining,
@@ -78,6 +79,40 @@ async def test_what_was_said_in_a_conversation_is_forgotten_with_it(here: Home, 
 
     assert receipt.followed == (3 if whole else 2)
     assert await listed(here) == ["Typed by hand"]
+
+
+async def test_a_key_in_a_message_is_covered_before_anything_of_it_is_kept(here: Home):
+    key = "sk-" + "aB3dE6gH" * 4
+    asked = StartTask(
+        principal=here.owner, project=here.project, text=f"Use {key} and 4111 1111 1111 1111, ann@example.com"
+    )
+    started: Started = await here.house.commands.perform(asked)
+
+    async with here.house.database.read(here.org) as session:
+        seen = await tasks.task(session, here.house.vault, here.org, started.task)
+        title = (await tasks.threads(session, here.house.vault, here.org, here.project))[0].title
+    assert seen.request == f"Use {'•' * len(key)} and •••• •••• •••• 1111, ann@example.com"
+    assert key[:10] not in title
+    assert "user.authorization.credentials" in seen.label.categories
+    assert "user.contact.email" in seen.label.categories
+
+
+async def test_a_message_is_forgotten_with_what_later_messages_of_its_chat_made_from_it(here: Home):
+    first = await start(here)
+    second = await start(here)
+    told = Label(integrity=Integrity.UNTRUSTED, sources=frozenset({f"message:{first.task}"}))  # as history tells it
+    of_first, of_second = await gate_of(here, first.task), await gate_of(here, second.task)
+    about: Any = {"principal": here.owner.as_agent(), "project": here.project, "label": told}
+    await of_first.perform(asked(here, ProposeItem, text="Initech is best"), call="act/0/0")
+    await of_second.perform(ProposeItem(text="Initech costs 900", **about), call="act/0/0")
+    await of_second.perform(Remember(text="we never shout", **about), call="act/0/1")  # the person's own words
+
+    receipt = await here.house.commands.perform(DeleteMessage(principal=here.owner, task=first.task))
+
+    assert receipt.followed == 2
+    assert await listed(here) == ["we never shout"]
+    with pytest.raises(SourceGone):  # the run of the second message goes on, and cannot bring it back
+        await of_second.perform(ProposeItem(text="Initech costs 901", **about), call="act/1/0")
 
 
 async def test_a_run_that_goes_on_after_its_conversation_was_deleted_keeps_nothing(here: Home):

@@ -26,6 +26,7 @@ from joule.tasks.actions import Started, StartTask, StopTask
 from joule.tasks.dispatch import Queue
 from joule.tasks.handler import TasksHandler
 from joule.tasks.queries import Erased, TaskView
+from joule.tasks.screening import Screened
 from joule.tasks.state import State
 from joule.tasks.worker import Worker
 from joule.vault.vault import Vault
@@ -36,6 +37,10 @@ KNOWN_PROJECT = ProjectId(new_id())
 
 async def only_the_known_project(session: Any, org: OrgId, project: ProjectId) -> bool:
     return project == KNOWN_PROJECT
+
+
+async def as_it_came(session: Any, org: OrgId, words: str) -> Screened:
+    return Screened(text=words)
 
 
 async def nothing_erased(session: Any, org: OrgId, sources: Collection[str]) -> Collection[str]:
@@ -131,6 +136,7 @@ def desk_of(database: Database, vault: Vault, task_settings: TaskSettings) -> Ca
         vault=vault,
         dispatcher=Queue(),
         known_project=only_the_known_project,
+        screening=as_it_came,
         places=task_settings.per_organisation,
         retention="90d",
         followers=(),

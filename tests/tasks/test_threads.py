@@ -7,7 +7,7 @@ from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, PersonId, ProjectId, new_id
 from joule.kernel.principal import Role
 from joule.tasks import queries, search
-from joule.tasks.actions import DeleteThread, RenameThread, StartTask
+from joule.tasks.actions import DeleteMessage, DeleteThread, RenameThread, StartTask
 from joule.tasks.errors import EmptyRequest, NotYours, RequestTooLong, TaskEnded, TaskUnfinished
 from joule.tasks.handler import MAX_REQUEST
 from joule.tasks.state import State
@@ -125,6 +125,43 @@ async def test_deleting_a_thread_takes_its_rows_its_jobs_and_its_keys(desk):
             await desk.vault.keyring(session, desk.org, f"task:{started.task}")
 
 
+async def test_a_deleted_message_takes_its_key_and_the_title_that_was_its_words_and_the_rest_closes_up(desk):
+    first = await desk.send("Our secret budget")
+    await desk.stop(first.task)
+    second = await desk.send("two", first.thread)
+    await desk.stop(second.task)
+    third = await desk.send("three", first.thread)
+
+    gone = await desk.do(DeleteMessage(principal=desk.principal, task=first.task))
+    await desk.do(DeleteMessage(principal=desk.principal, task=third.task))  # one that waits for a worker
+
+    assert gone.thread == first.thread
+    assert await desk.jobs() == []
+    async with desk.database.read(desk.org) as session:
+        left = await queries.thread(session, desk.vault, desk.org, first.thread)
+        for erased in (first, third):
+            with pytest.raises(Shredded):
+                await desk.vault.keyring(session, desk.org, f"task:{erased.task}")
+    assert [(each.request, each.follows) for each in left.tasks] == [("two", None)]
+    assert left.line.title == "two"
+
+
+async def test_the_only_message_takes_its_thread_along_and_a_given_title_stays(desk):
+    alone = await desk.send("alone")
+    kept = await desk.send("one")
+    await desk.stop(kept.task)
+    await desk.send("two", kept.thread)
+    await desk.do(RenameThread(principal=desk.principal, thread=kept.thread, title="Plans"))
+
+    gone = await desk.do(DeleteMessage(principal=desk.principal, task=alone.task))
+    await desk.do(DeleteMessage(principal=desk.principal, task=kept.task))
+
+    assert gone.thread is None
+    async with desk.database.read(desk.org) as session:
+        (line,) = await queries.threads(session, desk.vault, desk.org, KNOWN_PROJECT)
+    assert (line.thread, line.title) == (kept.thread, "Plans")
+
+
 async def test_only_its_author_or_an_admin_ends_or_deletes_work(desk, desk_of, org):
     started = await desk.send("mine")
     colleague, admin = desk_of(org, PersonId(new_id())), desk_of(org, PersonId(new_id()), Role.ADMIN)
@@ -132,6 +169,7 @@ async def test_only_its_author_or_an_admin_ends_or_deletes_work(desk, desk_of, o
     for refused in (
         DeleteThread(principal=colleague.principal, thread=started.thread),
         RenameThread(principal=colleague.principal, thread=started.thread, title="theirs"),
+        DeleteMessage(principal=colleague.principal, task=started.task),
     ):
         with pytest.raises(NotYours):
             await colleague.do(refused)

@@ -59,10 +59,11 @@ async def test_what_an_answer_was_made_from_goes_with_it_and_an_answer_made_from
                 gone.add("document:red")
 
     before, after = claims[1].history, claims[2].history
-    assert [(each.answer, set(each.label.sources)) for each in before] == [("answer to one", {"document:red"})]
+    one, two = (f"message:{each.task}" for each in after)  # what is made from them goes with them
+    assert [(each.answer, set(each.label.sources)) for each in before] == [("answer to one", {"document:red", one})]
     assert [each.request for each in after] == ["one", "two"]
     assert [each.answer for each in after] == [ERASED_ANSWER, "answer to two"]
-    assert [set(each.label.sources) for each in after] == [set(), {"document:blue"}]
+    assert [set(each.label.sources) for each in after] == [{one}, {"document:blue", two}]
 
 
 async def test_a_sent_task_starts_at_once(desk, working):

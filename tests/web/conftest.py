@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from joule.identity.actions import InvitePerson, IssueSignInLink
 from joule.kernel.principal import Principal, Role, Via
-from joule.kernel.settings import IntegrationSettings, Settings, WebSettings
+from joule.kernel.settings import EmbeddingSettings, IntegrationSettings, Settings, WebSettings
 from joule.web.app import build_app
 from tests.support.house import Home, home
 from tests.support.scripted_model import Says, ScriptedModel
@@ -71,7 +71,11 @@ class Site:
 async def site(settings: Settings) -> AsyncIterator[Site]:
     """A house with an owner and the project Spring; uploads of at most 1 MB. The demonstration is known, and never asked."""
     small = settings.model_copy(
-        update={"web": WebSettings(max_upload_mb=1), "integrations": IntegrationSettings(demo_port=8110)}
+        update={
+            "web": WebSettings(max_upload_mb=1),
+            "integrations": IntegrationSettings(demo_port=8110),
+            "embedding": EmbeddingSettings(name="none"),  # loads no model for each test
+        }
     )
     model = ScriptedModel(script=[Says(text="Good day.")])
     async with home(small, model=model) as found:

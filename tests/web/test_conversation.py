@@ -254,3 +254,19 @@ async def test_no_task_of_another_organisation_is_ever_shown(site: Site) -> None
             f"/api/v1/tasks/{stranger}/events",
         ):
             assert (await client.get(path)).status_code == 404, path
+
+
+async def test_a_message_can_be_deleted_with_its_answer(site: Site) -> None:
+    async with site.signed_in() as client, working(site):
+        task, page = await begin(site, client, "Our secret budget")
+        await until(site, task, "done")
+        thread = re.search(r"/threads/([0-9a-f-]{36})", page)
+        assert thread is not None
+        there = f"/projects/{site.home.project}/threads/{thread[1]}"
+        assert f"/chat/tasks/{task}/delete" in (await client.get(there)).text
+        gone = await client.post(f"/chat/tasks/{task}/delete", headers=HTMX)
+        again = await client.post(f"/chat/tasks/{task}/delete", headers=HTMX)
+
+        assert gone.headers["HX-Redirect"] == f"/projects/{site.home.project}"  # it was the only one
+        assert again.status_code == 404
+        assert (await client.get(there)).status_code == 404

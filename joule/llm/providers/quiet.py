@@ -7,8 +7,7 @@ says, before any model is opened.
 
 import logging
 import os
-
-import langsmith
+import sys
 
 # Loggers whose DEBUG or INFO lines hold bodies, headers or addresses of requests.
 _TALKATIVE = (
@@ -31,13 +30,22 @@ _TALKATIVE = (
 )
 
 
+# Read by the tracer when it is loaded later than this is called.
+_SWITCHES = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2")
 # The switch of a tracer that is no longer made: where somebody has set it, every run of the graph would end in an error.
 _FORMER_SWITCH = "LANGCHAIN_TRACING"
 
 
 def silence() -> None:
-    """Switch tracing off and raise the threshold of the talkative loggers. May be called again at any time."""
-    langsmith.configure(enabled=False)
+    """Switch tracing off and raise the threshold of the talkative loggers. May be called again at any time.
+
+    Does not load the tracer, which takes 17 MB that a web process has no other use for; where it is loaded it is told.
+    """
+    os.environ.update(dict.fromkeys(_SWITCHES, "false"))
     os.environ.pop(_FORMER_SWITCH, None)
+    if "langsmith" in sys.modules:
+        import langsmith
+
+        langsmith.configure(enabled=False)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -123,7 +123,10 @@ async def _turns(
     web: Web, session: ReadSession, person: SignedInPerson, found: tasks.ThreadView, fresh: UUID | None
 ) -> tuple[Turn, ...]:
     names = {each.person: each.name for each in await people.people(session, web.house.vault, person.org)}
-    turns = [await turn_of(web, session, person, each, names, fresh=each.facts.task == fresh) for each in found.tasks]
+    turns, earlier = [], None
+    for each in found.tasks:
+        turns.append(await turn_of(web, session, person, each, names, fresh=each.facts.task == fresh, earlier=earlier))
+        earlier = each.label
     return tuple(turns)
 
 

@@ -11,6 +11,8 @@ from joule.kernel.label import Integrity, Label, Training
 from memory.items.kinds import SourceKind
 from memory.items.results import RecalledItem, SourceSpan
 
+MOST_EARLIER = 3  # messages of the chat that were told to the agent when it remembered something
+
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
@@ -93,10 +95,13 @@ def _origins(
     item: RecalledItem, project: UUID, messages: Mapping[UUID, str], titles: Mapping[UUID, str]
 ) -> Iterable[Origin]:
     spans = item.sources or (SourceSpan(kind=SourceKind.MESSAGE, source=item.source_task),)
+    earlier = 0
     for each in dict.fromkeys(spans):
         if each.kind is SourceKind.MESSAGE:
-            if (way := messages.get(each.source)) is not None:
-                yield Origin(words="this message", href=way)
+            is_own = each.source == item.source_task
+            earlier += not is_own
+            if (way := messages.get(each.source)) is not None and (is_own or earlier <= MOST_EARLIER):
+                yield Origin(words="this message" if is_own else "an earlier message", href=way)
         elif each.kind is SourceKind.DOCUMENT:
             at = f"?{urlencode({'at': f'{each.start}-{each.end}'})}#passage" if each.start is not None else ""
             title = titles.get(each.source, "this document")

@@ -10,7 +10,7 @@ from joule.identity import queries as people
 from joule.identity.queries import SignedInPerson
 from joule.kernel.ids import ProjectId, TaskId, ThreadId
 from joule.tasks import queries as tasks
-from joule.tasks.actions import AnswerApproval, DeleteThread, RenameThread, Started, StartTask, StopTask
+from joule.tasks.actions import AnswerApproval, DeleteMessage, DeleteThread, RenameThread, Started, StartTask, StopTask
 from joule.tasks.errors import TaskEnded
 from joule.tasks.queries import TaskView
 from joule.web.access import Chatter, Here
@@ -86,6 +86,20 @@ async def delete(web: Here, person: Chatter, project: UUID, thread: UUID) -> Res
     """Deletes the conversation and the keys of its traces."""
     await web.house.commands.perform(DeleteThread(principal=person.principal, thread=ThreadId(thread)))
     return RedirectResponse(f"/projects/{project}", status_code=303)
+
+
+@router.post("/chat/tasks/{task}/delete")
+async def delete_message(web: Here, request: Request, person: Chatter, task: UUID) -> Response:
+    """Deletes one message with its answer; what was said after it stays."""
+    facts = (await _view(web, person, task)).facts
+    gone = await web.house.commands.perform(DeleteMessage(principal=person.principal, task=TaskId(task)))
+    if "hx-request" in request.headers and gone.thread is not None:
+        return await conversation(web, person, facts.project, gone.thread, None)
+    base = f"/projects/{facts.project}"
+    there = base if gone.thread is None else f"{base}/threads/{gone.thread}"
+    if "hx-request" in request.headers:
+        return Response(headers={"HX-Redirect": there})
+    return RedirectResponse(there, status_code=303)
 
 
 @router.post("/chat/tasks/{task}/retry")

@@ -14,6 +14,7 @@ from joule.tasks.queries import TaskFacts
 from joule.tasks.stream import KEEP_ALIVE, EventId
 from joule.web.access import Chatter, Here
 from joule.web.chat.fragments import Fragments
+from joule.web.chat.telling import Telling
 from joule.web.chat.turns import telling_of
 from joule.web.chat.watching import followed
 from joule.web.context import Web
@@ -34,12 +35,18 @@ async def stream(
     """The fragments of a task after `after`, or after the last one seen when the browser comes back."""
     async with web.house.database.read(person.org) as session:
         facts = await queries.facts(session, person.org, TaskId(task))
+        earlier = await queries.label_before(session, person.org, TaskId(task))
+    telling = telling_of(web, facts, earlier)
     seen = EventId.parse(last_event_id) or EventId.parse(after)
-    return StreamingResponse(_fragments(web, person, facts, seen), media_type="text/event-stream", headers=HEADERS)
+    return StreamingResponse(
+        _fragments(web, person, facts, telling, seen), media_type="text/event-stream", headers=HEADERS
+    )
 
 
-async def _fragments(web: Web, person: SignedInPerson, facts: TaskFacts, seen: EventId | None) -> AsyncIterator[str]:
-    fragments, telling = Fragments(templates=web.templates), telling_of(web, facts)
+async def _fragments(
+    web: Web, person: SignedInPerson, facts: TaskFacts, telling: Telling, seen: EventId | None
+) -> AsyncIterator[str]:
+    fragments = Fragments(templates=web.templates)
     # Told from the first event on, whatever the browser has: a fragment is made from all that came before it.
     async for news in followed(web, person, facts.task, through_pauses=True):
         if news is None:

@@ -24,6 +24,7 @@ from ag_ui.core import (
     ToolCallStartEvent,
 )
 
+from joule.web.chat.citations import Given
 from joule.web.chat.steps import Gathering
 from joule.web.chat.views import Part, Stand, Words
 from joule.web.markdown import Block, LiveText, Renderer, Written
@@ -55,10 +56,18 @@ class Telling:
     """One task as far as it has been told."""
 
     def __init__(
-        self, *, task: UUID, project: UUID, thread: UUID, renderer: Renderer, reasons: Mapping[str, str]
+        self,
+        *,
+        task: UUID,
+        project: UUID,
+        thread: UUID,
+        renderer: Renderer,
+        reasons: Mapping[str, str],
+        earlier: Iterable[UUID] = (),
     ) -> None:
-        """`reasons` are the words of the policies by their ids."""
-        self._task, self._project, self._renderer, self._reasons = task, project, renderer, reasons
+        """`reasons` are the words of the policies by their ids; `earlier`: documents earlier answers were made from."""
+        self._task, self._project, self._reasons, self._given = task, project, reasons, Given(earlier)
+        self._renderer = renderer.checking(self._given.leads)
         self._parts: dict[str, _Text | Gathering] = {}  # by message or tool call, in the order they came
         self.stand: Stand | None = None  # None until the first run starts
         self.error: Mapping[str, Any] = {}
@@ -144,6 +153,7 @@ class Telling:
         step = self._step(event.tool_call_id)
         about = (event.metadata or {}).get("joule") or {}
         step.ended(json.loads(str(event.content)) if event.content else None, about)
+        self._given.take(step.action, step.result)
         return [Change(kind="step", key=step.key, part=step.view())]
 
     def _custom(self, name: str, value: Mapping[str, Any]) -> list[Change]:

@@ -6,8 +6,10 @@ from joule.database.engine import ReadSession
 from joule.identity.queries import SignedInPerson
 from joule.kernel.errors import LimitReached
 from joule.kernel.ids import PersonId
+from joule.kernel.label import Label
 from joule.tasks.queries import TaskFacts, TaskView
 from joule.web import wording
+from joule.web.chat.citations import documents_of
 from joule.web.chat.telling import Telling
 from joule.web.chat.views import Attempts, Ending, Stand, Turn
 from joule.web.chat.watching import events_so_far
@@ -35,9 +37,13 @@ async def turn_of(
     names: Mapping[PersonId, str],
     *,
     fresh: bool = False,
+    earlier: Label | None = None,
 ) -> Turn:
-    """One turn as it stands now. A fresh one is shown without its events: the stream tells them all, from the first."""
-    telling = telling_of(web, view.facts)
+    """One turn as it stands now. A fresh one is shown without its events: the stream tells them all, from the first.
+
+    `earlier` is the label of the answer before it.
+    """
+    telling = telling_of(web, view.facts, earlier)
     sent = [] if fresh else await events_so_far(web, session, person.org, view.facts)
     telling.take_all(each.event for each in sent)
     stand = Stand.QUEUED if fresh else Stand(view.facts.state.value)
@@ -58,14 +64,15 @@ async def turn_of(
     )
 
 
-def telling_of(web: Web, facts: TaskFacts) -> Telling:
-    """A telling that has heard nothing yet."""
+def telling_of(web: Web, facts: TaskFacts, earlier: Label | None) -> Telling:
+    """A telling that has heard nothing yet. `earlier` is the label of the answer before it."""
     return Telling(
         task=facts.task,
         project=facts.project,
         thread=facts.thread,
         renderer=web.markdown,
         reasons=web.house.reasons,
+        earlier=documents_of(earlier) if earlier is not None else (),
     )
 
 

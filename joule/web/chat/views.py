@@ -7,6 +7,8 @@ from uuid import UUID
 
 from joule.web.markdown import Block
 
+COVERED = "•" * 6  # no person writes so many
+
 
 class Stand(StrEnum):
     """Where a turn stands, as a reader is told."""
@@ -149,3 +151,8 @@ class Turn:
     cursor: str  # the id of the last event shown
     may_edit: bool
     stop_requested: bool = False
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether something of the message was covered before it was kept."""
+        return self.asked is not None and COVERED in self.asked

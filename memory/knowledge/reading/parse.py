@@ -6,22 +6,19 @@ What comes back from that process is treated as an attacker's: bounded, checked,
 import asyncio
 import json
 import signal
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from contextlib import suppress
+from asyncio.subprocess import Process
 from dataclasses import asdict
 from pathlib import Path
 
 from joule.kernel.ending import end
 from memory.kinds import MediaType
+from memory.knowledge import _shut_in
 from memory.knowledge.reading import _answer
-from memory.knowledge.reading._confine import SHUT_IN
 from memory.knowledge.reading.errors import Broken, ReadingUnavailable, TookTooLong, TookTooMuch, TooLong, Unreadable
 from memory.knowledge.reading.model import Limits, Parsed
 
 PROGRAM = Path(__file__).with_name("_child.py")
 _HEAD = 8  # bytes that say how long the answer is
-_READY_SECONDS = 60  # by the clock, for a process to start and be shut in
 _OUT_OF_TIME = {-signal.SIGXCPU, -signal.SIGKILL}
 DEFAULT = Limits()
 
@@ -47,21 +44,14 @@ class Reader:
 
     async def _asked(self, content: bytes, media_type: MediaType, limits: Limits) -> bytes:
         try:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-B", "-X", "utf8", str(self._program)),
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=DEVNULL,  # may quote the document
-                env={},
-                cwd="/",
-                start_new_session=True,
-            )
+            process = await _shut_in.started(self._program)
         except OSError as problem:
             raise ReadingUnavailable("reading documents") from problem
         head = json.dumps({"media_type": media_type.value, "limits": asdict(limits)}).encode() + b"\n"
         writing = asyncio.create_task(_given(process, head + content))
         try:
-            await _shut_in(process)
+            if not await _shut_in.is_shut_in(process):  # the document was not looked at yet
+                raise ReadingUnavailable("reading documents")
             async with asyncio.timeout(2 * limits.seconds):
                 answer = await _taken(process, limits)
                 await process.wait()  # it has nothing more to do; one that stays is ended below
@@ -70,30 +60,13 @@ class Reader:
             raise TookTooLong from None
         finally:
             await end(writing)
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+            await _shut_in.end(process)
 
 
 async def _given(process: Process, asked: bytes) -> None:
+    await _shut_in.given(process, asked)
     assert process.stdin is not None  # noqa: S101 - asked for above
-    with suppress(BrokenPipeError, ConnectionResetError):  # it ended early; its answer says why
-        process.stdin.write(asked)
-        await process.stdin.drain()
     process.stdin.close()
-
-
-async def _shut_in(process: Process) -> None:
-    """Wait until the process is shut in. Raises `ReadingUnavailable`: the document was not looked at yet."""
-    assert process.stdout is not None  # noqa: S101 - asked for above
-    try:
-        async with asyncio.timeout(_READY_SECONDS):
-            said = await process.stdout.readexactly(len(SHUT_IN))
-    except (TimeoutError, asyncio.IncompleteReadError):
-        said = b""
-    if said != SHUT_IN:
-        raise ReadingUnavailable("reading documents")
 
 
 async def _taken(process: Process, limits: Limits) -> bytes:

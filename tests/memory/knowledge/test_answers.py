@@ -33,7 +33,7 @@ async def test_questions_in_other_words_find_their_passages(database: Database, 
             found = await search(session, await vault.keyring(session, org), project, None, question, limit=3)
         ids = [hit.chunk for hit in found.hits]
         places.append(ids.index(chunk) if chunk in ids else len(ids))
-    model.close()
+    await model.close()
 
     assert sum(place == 0 for place in places) / len(places) >= TARGETS["hit1_hybrid"]["min"]
     assert sum(place < 3 for place in places) / len(places) >= TARGETS["hit3_hybrid"]["min"]

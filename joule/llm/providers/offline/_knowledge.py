@@ -126,7 +126,7 @@ def _cited(passage: Mapping[str, Any]) -> str:
     heading = _heading(passage)
     parts = [_plain(passage.get("title")) or "Document"]
     if isinstance(page, int):
-        parts.append(f"page {page}")
+        parts.append(f"{_plain(passage.get('leaf')) or 'page'} {page}")
     elif heading:
         parts.append(_plain(heading.rsplit(" › ", 1)[-1]))
     if "speaker_notes" in _marks(passage):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from joule.agent.citing import place_of
+from joule.agent.citing import leaf_of, place_of
 from joule.kernel.ids import PersonId
 from joule.kernel.label import Integrity, Label
 from joule.web.chat.preview import trust_of
@@ -208,7 +208,7 @@ def _passage(each: Passage, project: UUID) -> PassageLine:
         flat = flat.removeprefix(heading).lstrip()
     return PassageLine(
         title=each.title,
-        place=f"page {each.page}" if each.page is not None else "",
+        place=f"{leaf_of(each.title)} {each.page}" if each.page is not None else "",
         heading=" › ".join(each.heading),
         snippet=flat if len(flat) <= SNIPPET else f"{flat[: SNIPPET - 1]}…",
         href=place_of(project, each.document, version=each.version, start=each.start, end=each.end),

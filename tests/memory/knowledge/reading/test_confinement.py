@@ -11,7 +11,8 @@ import pytest
 
 from joule.bench import _papers
 from memory.kinds import MediaType
-from memory.knowledge.reading import _answer, _confine
+from memory.knowledge import _confine
+from memory.knowledge.reading import _answer
 from memory.knowledge.reading.errors import (
     Broken,
     Encrypted,
@@ -29,9 +30,10 @@ ROOT = Path(__file__).resolve().parents[4]
 ATTACKS = f"""
 import ctypes, mmap, os, resource, socket, subprocess, sys, threading
 sys.path.insert(0, {str(ROOT)!r})
-from memory.knowledge.reading import _confine
+from memory.knowledge import _confine
 
 libc = ctypes.CDLL(None, use_errno=True)
+held = os.open("/etc/passwd", os.O_RDONLY)
 
 def call(number, *arguments):
     if libc.syscall(number, *arguments) < 0:
@@ -67,12 +69,15 @@ attacks = {{
     "take more memory": much,
     "write elsewhere": lambda: os.write(2, b"x"),
     "read what it was not given": lambda: os.read(0, 1),
+    "read what it had open": lambda: os.read(held, 1),
     "look into another process": lambda: os.readlink("/proc/self/exe"),
     "make hidden files": lambda: os.close(os.memfd_create("x")),
     "change its limits": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3)),
 }}
 if sys.argv[1] == "shut in":
     _confine.shut_in(memory_bytes=1_000_000_000, seconds=20)
+if sys.argv[1] == "listening":
+    _confine.shut_in(memory_bytes=1_000_000_000, seconds=20, listens=True)
 for name, attack in attacks.items():
     try:
         attack()
@@ -94,9 +99,10 @@ def attacked(how: str) -> set[str]:
 
 
 def test_a_shut_in_process_can_neither_open_reach_nor_start_anything() -> None:
-    assert len(attacked("free")) == 18  # all of them work where nothing is in the way
+    assert len(attacked("free")) == 19  # all of them work where nothing is in the way
 
     assert attacked("shut in") == set()
+    assert attacked("listening") == {"read what it was not given"}  # its standard input, which is what it is asked
 
 
 def test_a_machine_where_nothing_can_be_shut_in_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

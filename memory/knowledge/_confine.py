@@ -1,4 +1,4 @@
-"""Shuts this process in for good: it may compute, and write to the pipe it already has. Nothing else.
+"""Shuts this process in for good: it may compute, and use the pipes it already has. Nothing else.
 
 A list of allowed system calls (seccomp), no files, no sockets, no processes, no new program code; limits on memory
 and processor time. There is no way back and no way round: where it cannot be done, `Unconfined` is raised and nothing
@@ -14,9 +14,9 @@ import struct
 import sys
 from contextlib import suppress
 
-SHUT_IN = b"\x06"  # said once there is no way back, before the document is looked at
+SHUT_IN = b"\x06"  # said once there is no way back, before anything of others is looked at
 
-_OUT = 1  # the only file descriptor that may be written to
+_IN, _OUT = 0, 1  # the only file descriptors: what is asked, and what is answered
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP = 1, 4, 38, 22
 _FILTER_MODE = 2
 _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000 | 1, 0x80000000  # _REFUSE: errno 1, "operation not permitted"
@@ -24,10 +24,11 @@ _LOAD, _EQUALS, _ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06  # of classic BPF
 _ARCHITECTURE, _NUMBER, _FIRST, _THIRD = 4, 0, 16, 32  # offsets in struct seccomp_data, low halves of arguments
 _EXECUTABLE = 0x4  # PROT_EXEC
 
-# architecture word, write, (mmap, mprotect), and what is always allowed: memory, time, own signals, the end
+# architecture word, read, write, (mmap, mprotect), and what is always allowed: memory, time, own signals, the end
 _TABLES = {
     "x86_64": (
         0xC000003E,
+        0,
         1,
         (9, 10),
         (
@@ -37,6 +38,7 @@ _TABLES = {
     ),
     "aarch64": (
         0xC00000B7,
+        63,
         64,
         (222, 226),
         (
@@ -74,13 +76,16 @@ class Unconfined(Exception):
     """This process could not be shut in."""
 
 
-def shut_in(*, memory_bytes: int, seconds: int) -> None:
-    """Shut this process in. Raises `Unconfined` when anything is still possible afterwards."""
+def shut_in(*, memory_bytes: int, seconds: int, listens: bool = False) -> None:
+    """Shut this process in. Raises `Unconfined` when anything is still possible afterwards.
+
+    `listens`: it may go on reading what it is asked. `seconds` are of the processor, over its whole life.
+    """
     if sys.platform != "linux" or os.uname().machine not in _TABLES:
         raise Unconfined
     try:
         _limit(memory_bytes, seconds)
-        _filter(_program(*_TABLES[os.uname().machine]))
+        _filter(_program(*_TABLES[os.uname().machine], listens=listens))
     except (OSError, ValueError) as problem:
         raise Unconfined from problem
     _must_be_refused()
@@ -102,7 +107,9 @@ def _limit(memory_bytes: int, seconds: int) -> None:
         resource.setrlimit(what, (allowed, allowed))
 
 
-def _program(architecture: int, write: int, mapping: tuple[int, int], free: tuple[int, ...]) -> bytes:
+def _program(
+    architecture: int, read: int, write: int, mapping: tuple[int, int], free: tuple[int, ...], *, listens: bool
+) -> bytes:
     """The filter. Everything that is not on the list is refused, as is any other instruction set."""
     steps = [
         (_LOAD, 0, 0, _ARCHITECTURE),
@@ -120,13 +127,15 @@ def _program(architecture: int, write: int, mapping: tuple[int, int], free: tupl
             (_RETURN, 0, 0, _ALLOW),
             (_RETURN, 0, 0, _REFUSE),
         ]
-    steps += [
-        (_EQUALS, 0, 3, write),
-        (_LOAD, 0, 0, _FIRST),
-        (_EQUALS, 0, 1, _OUT),
-        (_RETURN, 0, 0, _ALLOW),
-        (_RETURN, 0, 0, _REFUSE),
-    ]
+    for number, descriptor in ((read, _IN), (write, _OUT)) if listens else ((write, _OUT),):
+        steps += [
+            (_EQUALS, 0, 4, number),
+            (_LOAD, 0, 0, _FIRST),
+            (_EQUALS, 0, 1, descriptor),
+            (_RETURN, 0, 0, _ALLOW),
+            (_RETURN, 0, 0, _REFUSE),
+        ]
+    steps.append((_RETURN, 0, 0, _REFUSE))
     return b"".join(struct.pack("=HBBI", *step) for step in steps)
 
 
