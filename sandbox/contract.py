@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Literal, NewType, Protocol
 
 SandboxId = NewType("SandboxId", str)
@@ -33,6 +34,7 @@ class Killer(StrEnum):
     MEMORY = "memory"
     DISK = "disk"
     INODES = "inodes"
+    PROCESSES = "processes"  # where a limit on them is not the kernel's own
     OUTPUT = "output"  # it said more than `Limits.output_bytes`
     STOPPED = "stopped"  # somebody asked for it
 
@@ -59,6 +61,7 @@ class SandboxSpec:
     with_pack: bool | None = False  # pandas and what belongs to it can be imported; None: if it is installed
     labels: Mapping[str, str] = field(default_factory=dict)
     ttl_seconds: int = 900  # it ends this long after it was last used
+    way_out: Path | None = None  # a folder of the host with the proxy's socket in it; None: there is no way out at all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +176,11 @@ class SandboxBackend(Protocol):
 
     @property
     def boundary(self) -> Boundary: ...
+
+    @property
+    def leads_out(self) -> bool:
+        """Whether its sandboxes can have a way out; one that cannot raises `SandboxUnavailable` for a `way_out`."""
+        ...
 
     async def probe(self) -> Probe:
         """Start one and say whether it held. Never guesses from what is installed."""

@@ -27,13 +27,25 @@ from sandbox.local.seccomp import program
 
 OLDEST = (0, 8)  # the first that can close the door to further user namespaces behind itself
 INSIDE_UID = 1000
+OUTSIDE = "/opt/outside"  # what code finds the way out with, if there is one
+_LINE = "/run/outside"
 _FIRST_UID, _UIDS = 61_184, 4_000  # systemd's range for users that exist only while something runs
 _PASSWD = b"sandbox:x:1000:1000::/workspace:/bin/sh\n"
 _GROUP = b"sandbox:x:1000:\n"
-_SCRATCH = {"/dev/shm": 32 * 2**20, "/tmp": 64 * 2**20}  # bytes  # noqa: S108
+SCRATCH = {"/dev/shm": 32 * 2**20, "/tmp": 64 * 2**20}  # bytes  # noqa: S108
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/workspace",
+    "LANG": "C.UTF-8",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONPATH": "/opt/site",
+    "MPLBACKEND": "Agg",
+    "MPLCONFIGDIR": "/tmp/mpl",  # noqa: S108
+    "OPENBLAS_NUM_THREADS": "1",
+}
 _ADDRESS_SPACE = 3  # times the memory a sandbox may use: programs reserve more than they touch
 _INSTALL = "Install bubblewrap 0.8 or newer (apt-get install bubblewrap), then run `joule sandbox probe`."
-_IMPORTS = (
+IMPORTS: tuple[str, ...] = (
     "numpy",
     "pandas",
     "matplotlib",
@@ -63,15 +75,29 @@ def start(spec: SandboxSpec, *, connection: int, pack: Path | None) -> "subproce
         "/etc/group": _GROUP,
         "/opt/joule/agent.py": guest(),
     }
-    settings = json.dumps({"limits": limits(spec), "pack": pack is not None, "imports": _IMPORTS})
+    prepared, imports = pack is not None, [*IMPORTS]
+    if spec.way_out is not None:
+        contents[f"{OUTSIDE}/outside.py"] = (files("sandbox.egress.guest") / "outside.py").read_bytes()
+        prepared, imports = True, [*IMPORTS, "outside"]
+    settings = json.dumps({"limits": limits(spec), "pack": prepared, "imports": imports})
     command = [python.program, "-I", "-X", "utf8", "/opt/joule/agent.py", str(connection), settings]
     return spawn(walls(spec, python, pack), contents, program(platform.machine()), command, connection=connection)
 
 
 def spawn(
-    options: Sequence[str], contents: Mapping[str, bytes], seccomp: bytes, command: Sequence[str], *, connection: int
+    options: Sequence[str],
+    contents: Mapping[str, bytes],
+    seccomp: bytes | None,
+    command: Sequence[str],
+    *,
+    connection: int,
+    as_input: bool = False,
 ) -> "subprocess.Popen[bytes]":
-    """Run `command` within `options`, with files of these `contents` and that filter. Raises `SandboxUnavailable`."""
+    """Run `command` within `options`, with files of these `contents` and that filter. Raises `SandboxUnavailable`.
+
+    `connection` is handed down under its own number, or `as_input` as the standard input. Without `seccomp` nothing is
+    filtered here: for what brings a filter of its own.
+    """
     given: list[int] = []
 
     def handed(content: bytes) -> str:
@@ -85,7 +111,7 @@ def spawn(
     hidden = [] if identity is None else _hidden(options)
     options = _through(options, hidden)
     last = [part for path, content in contents.items() for part in ("--file", handed(content), path)]
-    last += ["--remount-ro", "/", "--seccomp", handed(seccomp)]
+    last += ["--remount-ro", "/", *(() if seccomp is None else ("--seccomp", handed(seccomp)))]
     arguments = handed(b"".join(each.encode() + b"\0" for each in (*options, *last)))
     command = ["--args", arguments, "--", *command]
     executable, first, drops = bubblewrap(), ["bwrap"], identity
@@ -96,11 +122,11 @@ def spawn(
         return subprocess.Popen(
             [*first, *command],
             executable=executable,
-            stdin=subprocess.DEVNULL,
+            stdin=connection if as_input else subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env={},
-            pass_fds=[connection, *given],
+            pass_fds=given if as_input else [connection, *given],
             start_new_session=True,
             user=drops,
             group=drops,
@@ -207,26 +233,24 @@ def walls(spec: SandboxSpec, python: Interpreter, pack: Path | None) -> list[str
     for name in ("ld.so.cache", "localtime", "fonts", "alternatives"):
         options += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     options += ["--proc", "/proc", "--dev", "/dev"]
-    for folder, size in (*_SCRATCH.items(), ("/workspace", spec.limits.disk_bytes)):
+    for folder, size in (*SCRATCH.items(), ("/workspace", spec.limits.disk_bytes)):
         options += ["--size", str(size), "--tmpfs", folder]
     if python.prefix is not None:
         options += ["--ro-bind", python.prefix, python.prefix]
     if pack is not None:
         options += ["--ro-bind", str(pack), "/opt/site"]
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "HOME": "/workspace",
-        "LANG": "C.UTF-8",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": "/opt/site",
-        "MPLBACKEND": "Agg",
-        "MPLCONFIGDIR": "/tmp/mpl",  # noqa: S108
-        "OPENBLAS_NUM_THREADS": "1",
-    }
+    if spec.way_out is not None:
+        options += ["--ro-bind", str(spec.way_out), _LINE]
     options += ["--clearenv"]
-    for name, value in environment.items():
+    for name, value in ENVIRONMENT.items():
         options += ["--setenv", name, value]
     return [*options, "--chdir", "/workspace"]
+
+
+def serving(python: Interpreter, most: Mapping[str, int], *, connection: int, imports: Sequence[str]) -> list[str]:
+    """What runs the guest, for a connection of this number. It loads `imports`, if any, before the first job."""
+    settings = json.dumps({"limits": most, "pack": bool(imports), "imports": imports})
+    return [python.program, "-I", "-X", "utf8", "/opt/joule/agent.py", str(connection), settings]
 
 
 def limits(spec: SandboxSpec) -> dict[str, int]:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from joule.kernel.clock import Clock
 from sandbox import paths
 from sandbox.contract import Entry, Event, Exited, Killer, KnownSandbox, Output, SandboxId, SandboxSpec, Usage
 from sandbox.errors import PathRefused, ProtocolBroken, QuotaExceeded, SandboxGone
-from sandbox.local.watchdog import look
+from sandbox.local.watchdog import Look, look
 from sandbox.local.wire import MOST, Wire, parsed, whole
 
 LOOKS = 0.03  # seconds between two looks while something runs
@@ -25,10 +25,17 @@ class LocalSandbox:
     """Implements `Sandbox`. Made by `LocalBackend` alone."""
 
     def __init__(
-        self, *, name: SandboxId, spec: SandboxSpec, process: "subprocess.Popen[bytes]", wire: Wire, clock: Clock
+        self,
+        *,
+        name: SandboxId,
+        spec: SandboxSpec,
+        process: "subprocess.Popen[bytes]",
+        wire: Wire,
+        clock: Clock,
+        look: Callable[[int], Look] = look,
     ) -> None:
         self.id, self.spec = name, spec
-        self._process, self._wire, self._clock = process, wire, clock
+        self._process, self._wire, self._clock, self._look = process, wire, clock, look
         self._created_at = self._used_at = clock.now()
         self._turn = asyncio.Lock()
         self._ended = False
@@ -91,7 +98,7 @@ class LocalSandbox:
 
     async def usage(self) -> Usage:
         self._expect_alive()
-        return (await asyncio.to_thread(look, self._process.pid)).usage
+        return (await asyncio.to_thread(self._look, self._process.pid)).usage
 
     async def kill(self, reason: Killer = Killer.STOPPED) -> None:
         self._ended = True
@@ -222,7 +229,7 @@ class _Watch:
                 reason: Killer | None = Killer.WALL
             else:
                 try:
-                    found = await asyncio.to_thread(look, self._sandbox._process.pid)
+                    found = await asyncio.to_thread(self._sandbox._look, self._sandbox._process.pid)
                 except asyncio.CancelledError:
                     raise
                 except BaseException:
