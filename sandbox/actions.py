@@ -16,6 +16,7 @@ from joule.kernel.label import Purpose
 from sandbox.results import (
     ArtifactGone,
     ArtifactPinned,
+    ArtifactRuleSet,
     KeptInFiles,
     Plotted,
     Ran,
@@ -141,6 +142,18 @@ class KeepArtifactInFiles(Action[KeptInFiles]):
 
     def relevant(self) -> Mapping[str, str]:
         return {"file_name": self.file_name}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetArtifactRule(Action[ArtifactRuleSet]):
+    """Keep what comes out of sandboxes from now on for so many hours, unless somebody pins it."""
+
+    name: ClassVar[str] = "sandbox.set_artifact_rule"
+    effect: ClassVar[Effect] = Effect.ACCESS
+    purpose: ClassVar[Purpose] = Purpose.OPERATIONS
+    idempotent: ClassVar[bool] = True
+
+    hours: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,15 +21,17 @@ from sandbox.actions import (
     ReadWorkspace,
     RunPython,
     RunShell,
+    SetArtifactRule,
     Sweep,
     WriteWorkspace,
 )
-from sandbox.artifacts import ending
+from sandbox.artifacts import ending, rules
 from sandbox.artifacts.ending import KnownProject
 from sandbox.artifacts.store import opened
 from sandbox.results import (
     ArtifactGone,
     ArtifactPinned,
+    ArtifactRuleSet,
     KeptInFiles,
     Plotted,
     Ran,
@@ -67,6 +69,7 @@ class SandboxHandler:
             DeleteArtifact: self.delete_artifact,
             PinArtifact: self.pin_artifact,
             KeepArtifactInFiles: self.keep_artifact_in_files,
+            SetArtifactRule: self.set_artifact_rule,
             EndSession: self.end_session,
             Sweep: self.sweep,
         }
@@ -120,6 +123,12 @@ class SandboxHandler:
         label = _labels.label_of(row)
         kept = await self._files.keep(session, permit, action, action.file_name, content, label)
         return KeptInFiles(artifact=row.id, file=kept.file, name=kept.name, version=kept.version)
+
+    async def set_artifact_rule(
+        self, permit: Permit, action: SetArtifactRule, session: WriteSession
+    ) -> ArtifactRuleSet:
+        self._admission.admit(permit, action)
+        return ArtifactRuleSet(hours=await rules.set_rule(session, permit, action.hours, clock=self._clock))
 
     async def end_session(self, permit: Permit, action: EndSession, session: WriteSession) -> SessionEnded:
         self._admission.admit(permit, action)

@@ -105,6 +105,13 @@ class KeptInFiles:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ArtifactRuleSet:
+    """How many hours what is made from now on is kept."""
+
+    hours: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class SessionEnded:
     """A session in which nothing runs any more."""
 

@@ -26,6 +26,7 @@ from joule.vault.vault import Vault
 from sandbox import _labels
 from sandbox.artifacts.collect import OUT
 from sandbox.contract import Sandbox, SandboxBackend, SandboxSpec
+from sandbox.egress.doors import Doors
 from sandbox.errors import ProtocolBroken, SandboxGone
 from sandbox.tables import SandboxSessionRow
 
@@ -65,10 +66,17 @@ class Sessions:
     """The sessions of one process, over one backend."""
 
     def __init__(
-        self, *, database: Database, vault: Vault, clock: Clock, backend: SandboxBackend, spec: SandboxSpec
+        self,
+        *,
+        database: Database,
+        vault: Vault,
+        clock: Clock,
+        backend: SandboxBackend,
+        spec: SandboxSpec,
+        doors: Doors,
     ) -> None:
         self._database, self._vault, self._clock = database, vault, clock
-        self._backend, self._spec = backend, spec
+        self._backend, self._spec, self._doors = backend, spec, doors
         self._held: dict[UUID, Held] = {}
         self._turns: WeakValueDictionary[tuple[OrgId, ThreadId], asyncio.Lock] = WeakValueDictionary()
 
@@ -95,7 +103,7 @@ class Sessions:
                 await self._ended(use, held.id, "broken" if isinstance(problem, ProtocolBroken) else "gone")
                 raise
 
-    async def goes_in(self, use: Use, held: Held, label: Label, names: tuple[str, ...] = ()) -> None:
+    async def goes_in(self, use: Use, held: Held, label: Label, names: tuple[str, ...] = (), *, runs: int = 1) -> None:
         """Write down that something with this label, and these files, goes into the session now."""
         held.label, held.names = held.label.join(label), tuple(sorted({*held.names, *names}))
         now = self._clock.now()
@@ -105,7 +113,7 @@ class Sessions:
             if row is None or row.state != "warm":
                 raise SandboxGone()
             row.files = _sealed(keyring, row.id, held.names, row.generation)
-            row.runs += 1
+            row.runs += runs
             row.used_at, row.expires_at = now, self._expiry(now)
             row.source_task, row.decision_id = use.task, use.decision
             for name, value in _labels.columns(held.label).items():
@@ -124,13 +132,14 @@ class Sessions:
             if is_over:
                 with suppress(SandboxGone):
                     await (await self._backend.attach(info.id)).kill()
-                self._held.pop(session, None)
+                await self._let_go(session)
                 ended += 1
         return ended
 
     async def close(self) -> None:
         """End all of them."""
         self._held.clear()
+        await self._doors.close_all()
         await self._backend.close()
 
     async def _warm(self, use: Use) -> Held | None:
@@ -141,6 +150,8 @@ class Sessions:
         held = self._held.get(row.id)
         try:
             if held is None or row.expires_at <= self._clock.now() or not _labels.may_read(row, use.reader):
+                raise SandboxGone()
+            if self._backend.leads_out and await self._doors.is_missing(use.org, row.id):
                 raise SandboxGone()
             await self._backend.attach(held.sandbox.id)
         except SandboxGone:
@@ -163,8 +174,13 @@ class Sessions:
             with_pack=self._spec.with_pack,
             labels={"org": use.org.hex, "session": name.hex},
             ttl_seconds=self._spec.ttl_seconds,
+            way_out=await self._doors.opened(use.org, name) if self._backend.leads_out else None,
         )
-        sandbox = await self._backend.create(spec, key=name.hex)
+        try:
+            sandbox = await self._backend.create(spec, key=name.hex)
+        except BaseException:
+            await self._doors.close(name)
+            raise
         try:
             async for _ in sandbox.execute(("/bin/mkdir", "-p", FILES, OUT)):
                 pass
@@ -173,6 +189,7 @@ class Sessions:
                 session.add(self._new(use, name, sandbox, _sealed(keyring, name, names), now))
         except BaseException:
             await asyncio.shield(sandbox.kill())
+            await self._doors.close(name)
             raise
         held = Held(id=name, sandbox=sandbox, fresh=True, label=_labels.of_output(use.label), names=names)
         self._held[name] = held
@@ -200,8 +217,12 @@ class Sessions:
     def _expiry(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self._spec.ttl_seconds + self._spec.limits.wall_seconds)
 
-    async def _ended(self, use: Use, name: UUID, cause: str) -> None:
+    async def _let_go(self, name: UUID) -> None:
         self._held.pop(name, None)
+        await self._doors.close(name)
+
+    async def _ended(self, use: Use, name: UUID, cause: str) -> None:
+        await self._let_go(name)
         async with self._database.write(use.org) as session:
             row = await found(session, use.org, name)
             if row is not None:

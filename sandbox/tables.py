@@ -50,9 +50,7 @@ def _keeping(*, holds: str, eraser: str) -> dict[str, Any]:
 def _of_organisation(eraser: str) -> dict[str, Any]:
     return {
         "info": {
-            "keeping": Keeping(
-                holds="system.operations", owner=Owner.ORGANISATION, ends=Ends.WITH_OWNER, eraser=eraser
-            )
+            "keeping": Keeping(holds="system.operations", owner=Owner.ORGANISATION, ends=Ends.WITH_OWNER, eraser=eraser)
         }
     }
 

@@ -35,6 +35,7 @@ from memory.handler import MemoryHandler
 from memory.items.handler import ItemsHandler
 from memory.knowledge.handler import KnowledgeHandler
 from memory.knowledge.reading.parse import Reader
+from sandbox.egress.handler import EgressHandler
 from sandbox.handler import SandboxHandler
 
 
@@ -167,4 +168,5 @@ def handlers(parts: Parts) -> list[Handler]:
             running=parts.sandboxes.running,
             known_project=parts.sandboxes.known_project,
         ),
+        EgressHandler(admission=parts.permits, vault=vault, clock=clock, passing=parts.sandboxes.passing),
     ]

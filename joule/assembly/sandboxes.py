@@ -22,10 +22,14 @@ from joule.kernel.settings import Settings
 from joule.vault.vault import Vault
 from memory import queries, saving
 from sandbox.artifacts.collect import RunLimits
+from sandbox.artifacts.room import Room
 from sandbox.artifacts.shelf import Shelf
 from sandbox.artifacts.store import BucketStore, FolderStore, Store
 from sandbox.configured import backend_of, spec_of
 from sandbox.contract import Probe, SandboxBackend
+from sandbox.egress.door import Perform as PerformReach
+from sandbox.egress.doors import Doors
+from sandbox.egress.passing import Carrier, Passing
 from sandbox.files import Granted, KeptFile
 from sandbox.queries import is_due
 from sandbox.running import Running
@@ -116,6 +120,8 @@ class Sandboxes:
     database: Database
     clock: Clock
     available: Availability
+    passing: Passing
+    shelf: Shelf
 
     async def known_project(self, session: AsyncSession, org: OrgId, project: ProjectId) -> bool:
         """Whether the project is still there."""
@@ -137,10 +143,19 @@ class Sandboxes:
         )
 
 
-def sandboxes(settings: Settings, *, database: Database, vault: Vault, clock: Clock) -> Sandboxes:
-    """The parts; no sandbox is started yet. Raises `Misconfigured` for a store that would send bytes in clear."""
+def sandboxes(
+    settings: Settings, *, database: Database, vault: Vault, clock: Clock, carrier: Carrier, perform: PerformReach
+) -> Sandboxes:
+    """The parts; no sandbox is started yet. Raises `Misconfigured` for a store that would send bytes in clear.
+
+    `carrier` carries what code asks of hosts outside, once the gate (`perform`) has let it through.
+    """
     backend = backend_of(settings, clock=clock)
-    sessions = Sessions(database=database, vault=vault, clock=clock, backend=backend, spec=spec_of(settings))
+    passing = Passing(database=database, vault=vault, carrier=carrier)
+    doors = Doors(database=database, passing=passing, perform=perform)
+    sessions = Sessions(
+        database=database, vault=vault, clock=clock, backend=backend, spec=spec_of(settings), doors=doors
+    )
     files = FilesOfProjects(
         database=database, vault=vault, clock=clock, max_bytes=settings.web.max_upload_mb * 1_000_000
     )
@@ -152,17 +167,20 @@ def sandboxes(settings: Settings, *, database: Database, vault: Vault, clock: Cl
         store=store,
         kept_for=timedelta(hours=chosen.hours),
         organisation_bytes=chosen.organisation_mb * _MIB,
+        room=Room(store=store, clock=clock, total=chosen.total_mb * _MIB),
     )
     limits = RunLimits(file_bytes=chosen.file_mb * _MIB, files=chosen.per_run, bytes_together=chosen.run_mb * _MIB)
     return Sandboxes(
         backend=backend,
         sessions=sessions,
-        running=Running(sessions=sessions, files=files, shelf=shelf, limits=limits),
+        running=Running(sessions=sessions, files=files, shelf=shelf, limits=limits, doors=doors),
         files=files,
         store=store,
         database=database,
         clock=clock,
         available=Availability(backend=backend, clock=clock),
+        passing=passing,
+        shelf=shelf,
     )
 
 

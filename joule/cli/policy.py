@@ -26,6 +26,7 @@ ACTIONS = (
     "integrations.care.actions",
     "integrations.mcp.actions",
     "sandbox.actions",
+    "sandbox.egress.actions",
 )
 
 

@@ -41,6 +41,14 @@ class SandboxSettings(BaseSettings):
             ge=0, le=8, description="Sandboxes with the data pack loaded that each worker keeps ready; ~100 MiB each."
         ),
     ] = 1
+    outside_port: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=65535,
+            description="Port on loopback that may be listed as a host code can reach, for trying; 0: none.",
+        ),
+    ] = 0
     packs: Annotated[
         Path | None, Field(description="Folder of the data packs; empty: `packs` under the home folder.")
     ] = None
@@ -66,6 +74,9 @@ class ArtifactSettings(BaseSettings):
     file_mb: Annotated[int, Field(ge=1, le=200, description="Largest artifact, in MiB.")] = 25
     per_run: Annotated[int, Field(ge=1, le=500, description="Most artifacts of one run.")] = 50
     run_mb: Annotated[int, Field(ge=1, le=2000, description="Most artifacts of one run together, in MiB.")] = 100
+    total_mb: Annotated[
+        int, Field(ge=1, description="Most artifacts of all organisations together, as they lie in the store, in MiB.")
+    ] = 10_240
     organisation_mb: Annotated[
         int, Field(ge=1, description="Most artifacts of one organisation at a time, pinned ones too, in MiB.")
     ] = 1024
