@@ -35,7 +35,13 @@ class ReachOut(Action[Reached]):
         return {"host": self.host}
 
     def measures(self, result: Reached) -> Mapping[str, int | str]:
-        return {"status": result.status, "sent_bytes": result.sent, "received_bytes": result.received}
+        return {
+            "session": str(self.session),
+            "of_task": str(self.of_task),
+            "status": result.status,
+            "sent_bytes": result.sent,
+            "received_bytes": result.received,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

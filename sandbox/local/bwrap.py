@@ -75,12 +75,11 @@ def start(spec: SandboxSpec, *, connection: int, pack: Path | None) -> "subproce
         "/etc/group": _GROUP,
         "/opt/joule/agent.py": guest(),
     }
-    prepared, imports = pack is not None, [*IMPORTS]
+    imports = [] if pack is None else [*IMPORTS]
     if spec.way_out is not None:
         contents[f"{OUTSIDE}/outside.py"] = (files("sandbox.egress.guest") / "outside.py").read_bytes()
-        prepared, imports = True, [*IMPORTS, "outside"]
-    settings = json.dumps({"limits": limits(spec), "pack": prepared, "imports": imports})
-    command = [python.program, "-I", "-X", "utf8", "/opt/joule/agent.py", str(connection), settings]
+        imports.append("outside")
+    command = serving(python, limits(spec), connection=connection, imports=imports)
     return spawn(walls(spec, python, pack), contents, program(platform.machine()), command, connection=connection)
 
 
@@ -244,6 +243,8 @@ def walls(spec: SandboxSpec, python: Interpreter, pack: Path | None) -> list[str
     options += ["--clearenv"]
     for name, value in ENVIRONMENT.items():
         options += ["--setenv", name, value]
+    if spec.way_out is not None:
+        options += ["--setenv", "PYTHONPATH", f"{ENVIRONMENT['PYTHONPATH']}:{OUTSIDE}"]
     return [*options, "--chdir", "/workspace"]
 
 
