@@ -6,14 +6,11 @@ The proxy is the product's own; beside each attempt stands the naive way of doin
 import asyncio
 import json
 import struct
-import urllib.request
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from integrations.broker.addresses import refusal
-from joule.assembly.outside import Outside
 from joule.bench.attacks.attack import Given, Siege
 from joule.kernel.action import Action
 from joule.kernel.errors import JouleError
@@ -41,8 +38,16 @@ class _Turning:
         return (self._answers.pop(0) if len(self._answers) > 1 else self._answers[0],)
 
 
+def ready() -> None:
+    """Import what the attempts use; not at import, for it takes longer than all of the other attacks together."""
+    import integrations.broker.addresses
+    import joule.assembly.outside  # noqa: F401
+
+
 async def _carried(port: int, resolver: _Turning, *, here: bool = False, path: str = "/") -> bytes:
     """What the product's proxy brings back; nothing when it refuses. `here`: the endpoint was set up for trying."""
+    from joule.assembly.outside import Outside
+
     carrier = Outside(loopback=((_HERE, port),) if here else (), resolver=resolver)
     try:
         async with asyncio.timeout(3):
@@ -85,6 +90,8 @@ async def change_the_address_behind_a_name(given: Given) -> bool:
 
 async def _looked_twice(given: Given) -> bool:
     """Judges the address, then connects by name: which asks again."""
+    from integrations.broker.addresses import refusal
+
     turning = _Turning(_PUBLIC, _HERE)
     if refusal((await turning.addresses(_NAME, 443))[0]) is not None:
         return False
@@ -106,10 +113,12 @@ async def send_the_proxy_elsewhere(given: Given) -> bool:
 
 
 async def _followed_it(given: Given) -> bool:
+    """Goes where the answer says."""
     async with _pointing(given) as port:
-        address = f"http://{_HERE}:{port}/"
-        said: bytes = await asyncio.to_thread(lambda: urllib.request.urlopen(address, timeout=3).read())
-        return given["mark"].encode() in said
+        told = await _asked(_HERE, port)
+        where = told.partition(b"Location: http://")[2].partition(b"/")[0].decode()
+        host, _, there = where.partition(":")
+        return given["mark"].encode() in await _asked(host, int(there))
 
 
 _SMUGGLED = "/ HTTP/1.1\r\nHost: inside.test\r\n\r\nGET /second"
