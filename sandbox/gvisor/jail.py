@@ -32,8 +32,11 @@ class Gvisor:
 
     name = "gvisor"
     boundary = Boundary.GVISOR
+    leads_out = False  # gVisor lets no socket of the host in
 
     def start(self, spec: SandboxSpec, *, connection: int, pack: Path | None) -> "subprocess.Popen[bytes]":
+        if spec.way_out is not None:
+            raise SandboxUnavailable("gVisor has no way out", fix="Use the backend `local` for code that needs a host.")
         program, python = runsc(), bwrap.interpreter()
         contents = {
             "/bundle/config.json": json.dumps(bundle(spec, python, pack)).encode(),

@@ -27,6 +27,7 @@ PLANTS = {
     "The MCP library only in its connector": ("integrations/broker/planted_too.py", "import mcp"),
     "Documents are parsed only where nothing else can be done": ("memory/planted_too.py", "import lxml"),
     "The embedding runtime only beside its model": ("memory/planted_three.py", "import onnxruntime"),
+    "The E2B library only in its backend": ("sandbox/local/planted.py", "import e2b"),
 }
 
 
