@@ -25,8 +25,7 @@ from joule.kernel.principal import Principal
 from sandbox.egress import asking
 from sandbox.egress.actions import ReachOut
 from sandbox.egress.errors import RequestRefused
-from sandbox.egress.passing import Reply
-from sandbox.egress.results import Reached
+from sandbox.egress.results import Reached, Reply
 
 LINE: Final = "line"
 _LENGTH: Final = struct.Struct(">I")

@@ -4,7 +4,6 @@ What is not listed at this very moment is not asked, whatever was listed when th
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from joule.vault.vault import Vault
 from sandbox.egress import _echo, asking, places, queries
 from sandbox.egress.actions import ReachOut
 from sandbox.egress.errors import HostNotListed, PlaceRefused
-from sandbox.egress.results import Reached
+from sandbox.egress.results import Reached, Reply
 
 LARGEST_ANSWER = 10 * 2**20  # bytes
 _PASSED_IN = frozenset({"content-type", "etag", "last-modified", "date", "link", "retry-after", "location"})
@@ -31,15 +30,6 @@ class Carrier(Protocol):
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers in lower case and body. Raises `AddressRefused`, `OutsideAnswerRefused`, `OutsideAway`."""
         ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reply:
-    """What goes back into the sandbox."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes = field(repr=False)
 
 
 class Passing:

@@ -1,6 +1,6 @@
 """What reaching out, and choosing what may be reached, give back. No path, header, body or secret."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -24,6 +24,15 @@ class Reached:
     received: int
     with_secret: bool
     label: Label
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What goes back into the sandbox; no result of an action, so that no journal holds it."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

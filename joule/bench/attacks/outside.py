@@ -19,8 +19,7 @@ from joule.kernel.label import Label
 from joule.kernel.principal import Principal, Role, Via
 from sandbox.egress import _echo, asking
 from sandbox.egress.door import Door, Leave
-from sandbox.egress.passing import Reply
-from sandbox.egress.results import Reached
+from sandbox.egress.results import Reached, Reply
 
 _PUBLIC, _HERE = "93.184.216.34", "127.0.0.1"
 _NAME = "api.listed.test"
@@ -40,7 +39,6 @@ class _Turning:
 
 def ready() -> None:
     """Import what the attempts use; not at import, for it takes longer than all of the other attacks together."""
-    import integrations.broker.addresses
     import joule.assembly.outside  # noqa: F401
 
 
