@@ -10,8 +10,8 @@ from joule.governance.flow import Provenance
 from joule.kernel.action import Action
 
 
-def facts_of(action: Action[Any], *, provenance: Provenance, approved: bool) -> Facts:
-    """What the policy may know of an action."""
+def facts_of(action: Action[Any], *, provenance: Provenance, approved: bool, boundary: str) -> Facts:
+    """What the policy may know of an action. `boundary` is what code of its task runs behind, or "none"."""
     return {
         "role": action.principal.role.value,
         "via": action.principal.via.value,
@@ -21,6 +21,7 @@ def facts_of(action: Action[Any], *, provenance: Provenance, approved: bool) -> 
         "training": action.label.training.value,
         "provenance": provenance.value,
         "approved": approved,
+        "boundary": boundary,
     }
 
 

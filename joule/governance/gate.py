@@ -45,16 +45,16 @@ class Gate:
         for handler in handlers:
             self.methods.update(handler.methods())
 
-    def over(self, journal: TaskJournal, *, words: str = "", stop: Stop | None = None) -> "TaskGate":
-        """The gate for one task. `words` is all the person wrote in this conversation."""
-        return TaskGate(self, journal, words=words, stop=stop)
+    def over(self, journal: TaskJournal, *, words: str = "", stop: Stop | None = None, behind: str = "") -> "TaskGate":
+        """The gate for one task. `words` is all the person wrote in this conversation, `behind` what its code runs behind."""
+        return TaskGate(self, journal, words=words, stop=stop, behind=behind)
 
 
 class TaskGate:
     """The gate over one task's journal."""
 
-    def __init__(self, gate: Gate, journal: TaskJournal, *, words: str, stop: Stop | None) -> None:
-        self.journal = journal
+    def __init__(self, gate: Gate, journal: TaskJournal, *, words: str, stop: Stop | None, behind: str) -> None:
+        self.journal, self._behind = journal, behind or "none"
         self._gate, self._words, self._stop = gate, words, stop or Stop()
         self._minted: set[UUID] = set()
         self._calls: dict[str, asyncio.Lock] = {}
@@ -196,4 +196,4 @@ class TaskGate:
 
     def _facts(self, action: Action[Any], *, approved: bool) -> Facts:
         came_from = provenance_of(action, words=self._words, minted=self._minted)
-        return facts_of(action, provenance=came_from, approved=approved)
+        return facts_of(action, provenance=came_from, approved=approved, boundary=self._behind)
