@@ -15,6 +15,7 @@ from joule.vault.vault import Vault
 from joule.web.guards import Address
 from joule.web.markdown import Renderer
 from joule.web.rendering import Templates
+from memory.knowledge.reading.glance import Glancer
 from sandbox.artifacts.store import Store
 
 R = TypeVar("R")
@@ -64,6 +65,7 @@ class Web:
     address: Address
     visitors: Visitors
     addresses: Addresses
+    glancer: Glancer
     own_apps: frozenset[str] = frozenset()  # providers at which the deployment has an app of its own
 
     @property
