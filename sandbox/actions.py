@@ -17,6 +17,7 @@ from sandbox.results import (
     ArtifactGone,
     ArtifactPinned,
     ArtifactRuleSet,
+    BackendChosen,
     KeptInFiles,
     Plotted,
     Ran,
@@ -154,6 +155,18 @@ class SetArtifactRule(Action[ArtifactRuleSet]):
     idempotent: ClassVar[bool] = True
 
     hours: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChooseBackend(Action[BackendChosen]):
+    """Run the organisation's code in this kind of sandbox from now on; None leaves it to the operator again."""
+
+    name: ClassVar[str] = "sandbox.choose_backend"
+    effect: ClassVar[Effect] = Effect.ACCESS
+    purpose: ClassVar[Purpose] = Purpose.OPERATIONS
+    idempotent: ClassVar[bool] = True
+
+    backend: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

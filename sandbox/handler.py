@@ -11,8 +11,9 @@ from joule.kernel.errors import NotFound
 from joule.kernel.handler import Method
 from joule.kernel.permit import Admission, Permit
 from joule.vault.vault import Vault
-from sandbox import _labels, sessions
+from sandbox import _labels, choosing, lapsing
 from sandbox.actions import (
+    ChooseBackend,
     DeleteArtifact,
     EndSession,
     KeepArtifactInFiles,
@@ -32,6 +33,7 @@ from sandbox.results import (
     ArtifactGone,
     ArtifactPinned,
     ArtifactRuleSet,
+    BackendChosen,
     KeptInFiles,
     Plotted,
     Ran,
@@ -70,6 +72,7 @@ class SandboxHandler:
             PinArtifact: self.pin_artifact,
             KeepArtifactInFiles: self.keep_artifact_in_files,
             SetArtifactRule: self.set_artifact_rule,
+            ChooseBackend: self.choose_backend,
             EndSession: self.end_session,
             Sweep: self.sweep,
         }
@@ -130,12 +133,19 @@ class SandboxHandler:
         self._admission.admit(permit, action)
         return ArtifactRuleSet(hours=await rules.set_rule(session, permit, action.hours, clock=self._clock))
 
+    async def choose_backend(self, permit: Permit, action: ChooseBackend, session: WriteSession) -> BackendChosen:
+        self._admission.admit(permit, action)
+        backends = self._running.sessions.backends
+        await choosing.choose(session, permit, action.backend, backends=backends, now=self._clock.now())
+        chosen = action.backend or backends.usual
+        return BackendChosen(backend=chosen, boundary=backends.kinds[chosen].boundary.value)
+
     async def end_session(self, permit: Permit, action: EndSession, session: WriteSession) -> SessionEnded:
         self._admission.admit(permit, action)
-        row = await sessions.found(session, action.principal.org, action.session)
+        row = await lapsing.found(session, action.principal.org, action.session)
         if row is None or not _labels.may_read(row, action.principal.person):
             raise NotFound("session")
-        sessions.end(row, cause="asked", at=self._clock.now(), decision=permit.decision)
+        lapsing.end(row, cause="asked", at=self._clock.now(), decision=permit.decision)
         return SessionEnded(session=row.id)
 
     async def sweep(self, permit: Permit, action: Sweep, session: WriteSession) -> Swept:
@@ -144,7 +154,7 @@ class SandboxHandler:
         expired = await ending.end_due(session, org, now=now, decision=decision)
         orphaned = await ending.end_with_projects(session, org, self._known_project, now=now, decision=decision)
         blobs = await ending.forget_bytes(session, org, self._store, now=now, decision=decision)
-        over = await sessions.end_due(session, org, now=now, decision=decision)
+        over = await lapsing.end_due(session, org, now=now, decision=decision)
         await ending.forget_traces(session, org, now=now)
         more = max(expired, orphaned, blobs, over) >= ending.AT_ONCE
         return Swept(artifacts=expired + orphaned, blobs=blobs, sessions=over, more=more)

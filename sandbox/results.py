@@ -112,6 +112,14 @@ class ArtifactRuleSet:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BackendChosen:
+    """The kind of sandbox that code runs in from now on, and what that puts between the code and the machine."""
+
+    backend: str
+    boundary: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SessionEnded:
     """A session in which nothing runs any more."""
 

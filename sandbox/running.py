@@ -87,7 +87,7 @@ class Running:
         return Ran(
             session=held.id,
             fresh=held.fresh,
-            boundary=self.sessions.boundary,
+            boundary=held.backend.boundary.value,
             exit_code=ended.code,
             killed_by=None if ended.killed_by is None else ended.killed_by.value,
             milliseconds=round(ended.seconds * 1000),
@@ -162,6 +162,7 @@ def _use(permit: Permit, action: Any) -> Use:
         decision=permit.decision,
         reader=who.person,
         label=action.label,
+        behind=permit.boundary,
     )
 
 

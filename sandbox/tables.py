@@ -210,6 +210,22 @@ class ArtifactRuleRow(SQLModel, table=True):
     decision_id: UUID
 
 
+class SandboxChoiceRow(SQLModel, table=True):
+    """Which kind of sandbox an organisation's code runs in; without a row, the one the operator set."""
+
+    __tablename__ = "sandbox_choice"
+    __table_args__ = (
+        CheckConstraint("backend ~ '^[a-z][a-z0-9_]{0,40}$'", name="sandbox_choice_backend"),
+        _of_organisation("sandbox.choose_backend"),
+    )
+
+    org_id: UUID = Field(primary_key=True)
+    backend: str = Field(sa_type=Text)
+    set_by: UUID | None = Field(default=None, nullable=True)
+    updated_at: datetime = _time()
+    decision_id: UUID
+
+
 class OutsideHostRow(SQLModel, table=True):
     """A host that code in this organisation's sandboxes may reach, through the proxy alone.
 

@@ -75,7 +75,7 @@ class House:
             journals=self.journals,
             settings=self.settings.task,
             toolbox=Toolbox(*more_tools),
-            has_sandbox=self.sandboxes.available,
+            code_behind=self.sandboxes.backends.behind,
         )
         worker = Worker(
             database=self.database,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -18,7 +18,13 @@ class SandboxSettings(BaseSettings):
 
     model_config = section("JOULE_SANDBOX_")
 
-    backend: Annotated[Literal["local"], Field(description="Which kind of sandbox; see docs/sandbox.md.")] = "local"
+    backend: Annotated[
+        Literal["local", "gvisor", "e2b"],
+        Field(description="Kind of sandbox for organisations that chose none; see docs/sandbox.md."),
+    ] = "local"
+    offered: Annotated[
+        str, Field(description="Kinds of sandbox an organisation may choose, by name, separated by commas.")
+    ] = "local,gvisor,e2b"
     cpu_seconds: Annotated[int, Field(ge=1, le=600, description="Most processor time of one command.")] = 20
     wall_seconds: Annotated[int, Field(ge=1, le=900, description="Longest time one command may take.")] = 60
     memory_mb: Annotated[
@@ -51,6 +57,32 @@ class SandboxSettings(BaseSettings):
     ] = 0
     packs: Annotated[
         Path | None, Field(description="Folder of the data packs; empty: `packs` under the home folder.")
+    ] = None
+
+
+class E2bSettings(BaseSettings):
+    """Sandboxes at E2B, or at a server of one's own that speaks as E2B does."""
+
+    model_config = section("JOULE_E2B_")
+
+    api_key: Annotated[SecretStr | None, Field(description="Key of the E2B account; empty: E2B_API_KEY.")] = None
+    template: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9._/-]{1,100}$", description="Template of its sandboxes; it needs bash and python3."),
+    ] = "base"
+    installation: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z0-9-]{1,40}$",
+            description="Name of this Joule at E2B; two that share an account need two, or each ends the other's sandboxes.",
+        ),
+    ] = "joule"
+    domain: Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,200}$", description="Domain of the E2B service.")] = "e2b.app"
+    api_url: Annotated[str | None, Field(description="Address of another control plane; https unless on loopback.")] = (
+        None
+    )
+    sandbox_url: Annotated[
+        str | None, Field(description="Address of that server's sandboxes; https unless on loopback.")
     ] = None
 
 

@@ -1,4 +1,4 @@
-"""What an organisation decides about sandboxes: how long artifacts stay, and which hosts code may reach."""
+"""What an organisation decides about sandboxes: which kind, how long artifacts stay, which hosts code may reach."""
 
 from alembic import op
 
@@ -37,9 +37,18 @@ CREATE TABLE outside_host (
     CONSTRAINT outside_host_secret CHECK ((header IS NULL) = (secret IS NULL))
 );
 CREATE UNIQUE INDEX outside_host_once ON outside_host (org_id, name_key);
+CREATE TABLE sandbox_choice (
+    org_id uuid NOT NULL,
+    backend text NOT NULL,
+    set_by uuid,
+    updated_at timestamptz NOT NULL,
+    decision_id uuid NOT NULL,
+    PRIMARY KEY (org_id),
+    CONSTRAINT sandbox_choice_backend CHECK (backend ~ '^[a-z][a-z0-9_]{0,40}$')
+);
 """
 
-_ORDER = ("artifact_rule", "outside_host")
+_ORDER = ("artifact_rule", "outside_host", "sandbox_choice")
 
 
 def upgrade() -> None:
