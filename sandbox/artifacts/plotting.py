@@ -166,8 +166,9 @@ def _value(given: Any, channel: Channel) -> Value | None:
     if given is None:
         return None
     if channel.kind == "quantitative":
-        number = float(given) if isinstance(given, int | float) and not isinstance(given, bool) else None
-        return number if number is not None and isfinite(number) and abs(number) < 1e15 else None
+        if isinstance(given, bool) or not isinstance(given, int | float) or not isfinite(given) or abs(given) >= 1e15:
+            raise NotDrawn
+        return float(given)
     if channel.kind == "temporal":
         if isinstance(given, int | float):
             return float(given) / 1000
