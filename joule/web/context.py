@@ -17,6 +17,7 @@ from joule.web.markdown import Renderer
 from joule.web.rendering import Templates
 from memory.knowledge.reading.glance import Glancer
 from sandbox.artifacts.store import Store
+from sandbox.choosing import Backends
 
 R = TypeVar("R")
 
@@ -29,11 +30,13 @@ class Performs(Protocol):
         ...
 
 
-class Artifacts(Protocol):
-    """Where what came out of sandboxes lies."""
+class Sandboxes(Protocol):
+    """Where what came out of sandboxes lies, and the kinds of them."""
 
     @property
     def store(self) -> Store: ...
+    @property
+    def backends(self) -> Backends: ...
 
 
 class House(Protocol):
@@ -52,7 +55,7 @@ class House(Protocol):
     @property
     def reasons(self) -> Mapping[str, str]: ...
     @property
-    def sandboxes(self) -> Artifacts: ...
+    def sandboxes(self) -> Sandboxes: ...
 
 
 @dataclass(frozen=True, kw_only=True)

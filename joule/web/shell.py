@@ -49,6 +49,7 @@ _PLACES = (
     ("/admin/integrations", "Integrations", "plug", Permission.INTEGRATIONS),
     ("/admin/settings", "Settings", "gear", Permission.SETTINGS),
     ("/admin/data-use", "Data use", "shield", Permission.SETTINGS),
+    ("/admin/sandboxes", "Sandboxes", "code", Permission.SETTINGS),
     ("/admin/audit", "Audit log", "list", Permission.SETTINGS),
     ("/support", "Support", "life", Permission.SUPPORT_TIMELINE),
     ("/support/connections", "Connection health", "clock", Permission.CONNECTION_HEALTH),
