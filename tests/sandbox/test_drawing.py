@@ -50,7 +50,7 @@ def test_lines_go_through_time_and_points_stand_where_both_numbers_are():
     dots = drawn(spec({"type": "point"}, x={"field": "signups", "type": "quantitative"}, color=X))
 
     assert line.runs[0].path.startswith("M")
-    assert [each.text for each in line.across][0] == "2026-01-01"
+    assert line.across[0].text == "2026-01-01"
     assert {each.says for each in dots.dots} == {"search: 30, 120", "mail: 25, 40", "search: 20, 80"}
 
 
