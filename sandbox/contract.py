@@ -34,7 +34,6 @@ class Killer(StrEnum):
     MEMORY = "memory"
     DISK = "disk"
     INODES = "inodes"
-    PROCESSES = "processes"  # where a limit on them is not the kernel's own
     OUTPUT = "output"  # it said more than `Limits.output_bytes`
     STOPPED = "stopped"  # somebody asked for it
 

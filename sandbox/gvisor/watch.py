@@ -1,32 +1,19 @@
 """Looks at a gVisor sandbox from outside: what its kernel holds, as the host's kernel tells it.
 
 All memory of the guest, its files too, is one nameless file of gVisor's kernel. How many files there are is not seen from
-here: each costs memory of that kernel, which counts. The guest's processes are counted by those that stand for them
-outside; gVisor keeps some of those for later, so only many more than allowed are too many.
+here: each costs memory of that kernel, which counts. How many processes there may be, gVisor sees to itself.
 """
 
 import os
-from dataclasses import dataclass
 
-from sandbox.contract import Killer, Limits, Usage
+from sandbox.contract import Usage
 from sandbox.local.watchdog import Look, anonymous, tree
 
 _MEMORY = "/memfd:runsc-memory"
-_KEPT_FOR_LATER = 8  # times the processes a sandbox may have
 _BLOCK = 512  # bytes
 
 
-@dataclass(frozen=True, kw_only=True)
-class GvisorLook(Look):
-    """What a gVisor sandbox takes at one moment."""
-
-    def too_much(self, limits: Limits) -> Killer | None:
-        if (self.usage.processes or 0) > limits.processes * _KEPT_FOR_LATER:
-            return Killer.PROCESSES
-        return super().too_much(limits)
-
-
-def look(leader: int) -> GvisorLook:
+def look(leader: int) -> Look:
     """Look at the sandbox whose first process outside is `leader`. What has ended meanwhile counts as nothing."""
     processes, kernel, held = tree(leader), 0, 0
     for at, each in enumerate(processes):
@@ -35,7 +22,7 @@ def look(leader: int) -> GvisorLook:
             break
     taken = held + sum(anonymous(each) for each in processes)
     inside = len(processes) - kernel if kernel else 0
-    return GvisorLook(usage=Usage(memory_bytes=taken, disk_bytes=None, inodes=None, processes=inside))
+    return Look(usage=Usage(memory_bytes=taken, disk_bytes=None, inodes=None, processes=inside))
 
 
 def _memory_of(process: int) -> int | None:

@@ -227,7 +227,6 @@ _KILLED = {
     "memory": "It used too much memory and was ended.",
     "disk": "It wrote too much and was ended.",
     "inodes": "It made too many files and was ended.",
-    "processes": "It started too many processes and was ended.",
     "output": "It printed too much and was ended.",
 }
 

@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus
 from uuid import uuid4
@@ -23,6 +23,7 @@ from e2b.envd.process.process_pb import ProcessEvent, SendSignalResponse, StartR
 from protobuf import Oneof
 from python_multipart import parse_form
 
+from joule.kernel.clock import Clock, SystemClock
 from sandbox.contract import Exited, Killer, SandboxSpec
 from sandbox.errors import PathRefused, SandboxGone
 from sandbox.local.backend import LocalBackend
@@ -67,7 +68,8 @@ class Machine:
 class E2bServer:
     """The server. `seen` counts the calls by kind; `asked` are the bodies of what was asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Clock | None = None) -> None:
+        self._clock: Clock = clock or SystemClock()
         self.machines: dict[str, Machine] = {}
         self.by_key: dict[str, str] = {}
         self.troubles = Troubles()
@@ -130,7 +132,7 @@ class E2bServer:
         key = headers.get("idempotency-key", uuid4().hex)
         known = self.machines.get(self.by_key.get(key, ""))
         if known is None:
-            now = datetime.now(UTC)
+            now = self._clock.now()
             known = Machine(
                 id=f"i{uuid4().hex[:20]}",
                 inside=await self._jail.create(_LONG, key=uuid4().hex),
@@ -147,14 +149,14 @@ class E2bServer:
         found = self._alive(parts[-2])
         if found is None:
             return 404, {"code": 404, "message": "not found"}
-        found.ends = max(found.ends, datetime.now(UTC) + timedelta(seconds=asked["timeout"]))
+        found.ends = max(found.ends, self._clock.now() + timedelta(seconds=asked["timeout"]))
         return 200, self._made(found)
 
     async def _timeout(self, parts: Any, asked: Any, headers: Any, scope: Any) -> tuple[int, Any]:
         found = self._alive(parts[-2])
         if found is None:
             return 404, {"code": 404, "message": "not found"}
-        found.ends = datetime.now(UTC) + timedelta(seconds=asked["timeout"])
+        found.ends = self._clock.now() + timedelta(seconds=asked["timeout"])
         return 204, None
 
     async def _kill(self, parts: Any, asked: Any, headers: Any, scope: Any) -> tuple[int, Any]:
@@ -181,7 +183,7 @@ class E2bServer:
         found = self._alive(parts[-2])
         if found is None:
             return 404, {"code": 404, "message": "not found"}
-        used, now = await found.inside.usage(), datetime.now(UTC)
+        used, now = await found.inside.usage(), self._clock.now()
         return 200, [
             {
                 "timestamp": now.isoformat(),
@@ -198,7 +200,7 @@ class E2bServer:
 
     def _alive(self, name: str) -> Machine | None:
         found = self.machines.get(name)
-        return None if found is None or found.ends <= datetime.now(UTC) or found.inside.is_gone else found
+        return None if found is None or found.ends <= self._clock.now() or found.inside.is_gone else found
 
     def _made(self, found: Machine) -> dict[str, Any]:
         return {
