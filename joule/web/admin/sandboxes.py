@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from joule.kernel.errors import NotFound
 from joule.web.access import Here, SettingsReader
+from joule.web.admin.sandbox_rules import rules_of
 from joule.web.shell import shell_of
 from sandbox.actions import ChooseBackend
 from sandbox.choosing import choice_of
@@ -52,6 +53,7 @@ async def page(web: Here, person: SettingsReader) -> Response:
     async with web.house.database.read(person.org) as session:
         shell = await shell_of(web, session, person, at="/admin/sandboxes")
         chosen = await choice_of(session, person.org)
+        rules = await rules_of(web, session, person)
     in_use = chosen or backends.usual
     kinds = [
         KindLine(
@@ -67,6 +69,7 @@ async def page(web: Here, person: SettingsReader) -> Response:
         "admin/sandboxes.html",
         shell=shell,
         kinds=kinds,
+        rules=rules,
         is_own_choice=chosen is not None,
         lost=in_use not in backends.kinds,
     )
