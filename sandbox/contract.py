@@ -87,10 +87,14 @@ Event = Output | Exited
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One regular file in the workspace, as the guest tells of it: sizes and names are claims."""
+    """One file in the workspace, as the guest tells of it: sizes and names are claims.
+
+    One that is not given says why in `refused`; its `path` is then only good for showing.
+    """
 
     path: str
     size: int  # bytes
+    refused: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,8 +160,11 @@ class Sandbox(Protocol):
         """A regular file's bytes. Raises `PathRefused` for anything else, `QuotaExceeded` when longer than `limit`."""
         ...
 
-    async def listed(self, under: str = "", *, limit: int = 1000) -> tuple[Entry, ...]:
-        """The regular files under a folder, sorted; links and devices are left out. At most `limit`."""
+    async def listed(self, under: str = "", *, limit: int = 1000, odd: bool = False) -> tuple[Entry, ...]:
+        """The regular files under a folder, sorted; links, devices and names nobody could ask for are left out.
+
+        With `odd` those are among them, refused. At most `limit`.
+        """
         ...
 
     async def usage(self) -> Usage: ...

@@ -17,17 +17,17 @@ import e2b
 
 from joule.kernel.clock import Clock
 from sandbox import paths
-from sandbox.contract import Entry, Event, Exited, Killer, Limits, Output, SandboxId, SandboxSpec, Usage
+from sandbox.contract import Entry, Event, Exited, Killer, Output, SandboxId, SandboxSpec, Usage
 from sandbox.e2b_cloud.calls import asked, asked_again
 from sandbox.e2b_cloud.errors import E2bAway, RunCutOff
+from sandbox.e2b_cloud.shell import exited, ulimits
 from sandbox.errors import PathRefused, QuotaExceeded, SandboxGone, SandboxUnavailable
 
 WORKSPACE = "/workspace"
 _OURS = "/tmp/joule"  # noqa: S108 - there, not here
 _LATE = 5.0  # seconds more than a command has, before it is ended from here
 _A_FILE = 120.0  # seconds one file may take on its way
-_LISTED = re.compile(r"(\d{1,15}) \./([^\0]+)\0")
-_BY_SIGNAL = {128 + each: each for each in (6, 9, 11, 15, signal.SIGXCPU, signal.SIGXFSZ)}  # as a shell says it
+_LISTED = re.compile(r"([a-zA-Z?]\d{1,9}) (\d{1,15}) \./([^\0]+)\0")
 
 
 class E2bSandbox:
@@ -68,14 +68,14 @@ class E2bSandbox:
             if stdin:
                 given = f"{_OURS}/input"
                 await self._put(given, stdin)
-            command = f"{_ulimits(self.spec.limits)}; {shlex.join(argv)} < {given}"
+            command = f"{ulimits(self.spec.limits)}; {shlex.join(argv)} < {given}"
             async for event in self._run(command, environment or {}, wall_seconds):
                 yield event
 
     async def run_python(self, code: str, *, wall_seconds: float | None = None) -> AsyncIterator[Event]:
         async with self._turn:
             await self._put(f"{_OURS}/main.py", code.encode())
-            command = f"{_ulimits(self.spec.limits)}; python3 -X utf8 {_OURS}/main.py < /dev/null"
+            command = f"{ulimits(self.spec.limits)}; python3 -X utf8 {_OURS}/main.py < /dev/null"
             named = {"PYTHONPATH": WORKSPACE, "MPLBACKEND": "Agg"}
             async for event in self._run(command, named, wall_seconds):
                 yield event
@@ -111,14 +111,15 @@ class E2bSandbox:
                         await reader.aclose()
         return bytes(found)
 
-    async def listed(self, under: str = "", *, limit: int = 1000) -> tuple[Entry, ...]:
+    async def listed(self, under: str = "", *, limit: int = 1000, odd: bool = False) -> tuple[Entry, ...]:
         start = shlex.quote("./" + (paths.checked(under) if under else ""))
         async with self._turn:
-            said, _ = await self._told(f"find {start} -type f -links 1 -printf '%s ./%P\\0' 2>/dev/null")
+            said, _ = await self._told(f"find {start} ! -type d -printf '%y%n %s ./%P\\0' 2>/dev/null")
         found = []
-        for size, name in _LISTED.findall(said):
-            with suppress(PathRefused):
-                found.append(Entry(path=paths.checked(f"{under}/{name}" if under else name), size=int(size)))
+        for kind, size, name in _LISTED.findall(said):
+            path, refused = paths.claimed(f"{under}/{name}" if under else name, is_plain=kind == "f1")
+            if odd or refused is None:
+                found.append(Entry(path=path, size=int(size), refused=refused))
         return tuple(sorted(found, key=lambda entry: entry.path)[:limit])
 
     async def usage(self) -> Usage:
@@ -222,7 +223,7 @@ class E2bSandbox:
             raise SandboxGone()
         problem = await following
         if problem is None or isinstance(problem, e2b.CommandExitException):
-            return _exited(0 if problem is None else problem.exit_code, seconds)
+            return exited(0 if problem is None else problem.exit_code, seconds)
         if type(problem) is e2b.TimeoutException:
             return Exited(code=None, signal=signal.SIGKILL, killed_by=Killer.WALL, seconds=seconds)
         await self.kill()
@@ -278,19 +279,3 @@ async def _followed(handle: Any, heard: "asyncio.Queue[Output | None]") -> Excep
     finally:
         heard.put_nowait(None)
     return None
-
-
-def _exited(code: int, seconds: float) -> Exited:
-    by = _BY_SIGNAL.get(code, signal.SIGKILL if code < 0 else None)
-    return Exited(
-        code=None if by else code & 255,
-        signal=by,
-        killed_by=Killer.CPU if by in {signal.SIGXCPU, signal.SIGKILL} else None,
-        seconds=seconds,
-    )
-
-
-def _ulimits(limits: Limits) -> str:
-    """Limits of one command, in a shell's own units."""
-    kib = limits.file_bytes // 1024
-    return f"ulimit -c 0; ulimit -f {max(kib, 1)}; ulimit -t {limits.cpu_seconds}; ulimit -u {limits.processes}"

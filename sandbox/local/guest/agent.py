@@ -286,6 +286,8 @@ def listed(connection: _socket.socket, request: dict[str, Any]) -> None:
                 continue
             if stat.S_ISREG(about.st_mode) and about.st_nlink == 1:
                 found.append([os.path.relpath(path, "."), about.st_size])
+            elif request["odd"]:
+                found.append([os.path.relpath(path, "."), -1])
             if len(found) >= request["limit"]:
                 folders.clear()
                 break
