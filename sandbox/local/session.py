@@ -278,12 +278,8 @@ def _entries(told: Any, *, most: int, odd: bool) -> tuple[Entry, ...]:
         if not (isinstance(each, list) and len(each) == 2 and isinstance(each[0], str)):
             raise ProtocolBroken("a list of something else than files")
         size = whole(each[1], least=-1 if odd else 0)
-        try:
-            found.append(
-                Entry(path=paths.checked(each[0]), size=size, refused=None if size >= 0 else paths.NO_PLAIN_FILE)
-            )
-        except PathRefused:
-            found.append(Entry(path=paths.shown(each[0]), size=max(size, 0), refused=paths.NO_NAME))
+        path, refused = paths.claimed(each[0], is_plain=size >= 0)
+        found.append(Entry(path=path, size=max(size, 0), refused=refused))
     return tuple(sorted(found, key=lambda entry: entry.path))
 
 
