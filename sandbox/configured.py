@@ -12,6 +12,7 @@ from joule.kernel.settings import Settings
 from sandbox.choosing import Kind
 from sandbox.contract import Boundary, Limits, Probe, SandboxBackend, SandboxSpec
 from sandbox.errors import SandboxUnavailable
+from sandbox.local import groups
 from sandbox.local.backend import LocalBackend
 from sandbox.pack import Packs
 
@@ -24,7 +25,8 @@ def kinds_of(settings: Settings, *, clock: Clock, warm: bool = True) -> Mapping[
     Raises `Misconfigured` for a kind that does not exist, and when the usual one is not among those offered.
     """
     all_kinds = {
-        each.name: each for each in (_local(settings, clock, warm), _gvisor(settings, clock), _e2b(settings, clock))
+        each.name: each
+        for each in (_local(settings, clock, warm), _gvisor(settings, clock, warm), _e2b(settings, clock))
     }
     usual = settings.sandbox.backend
     offered = [name.strip() for name in settings.sandbox.offered.split(",") if name.strip()]
@@ -83,16 +85,27 @@ def spec_of(settings: Settings) -> SandboxSpec:
 
 def _local(settings: Settings, clock: Clock, warm: bool) -> Kind:
     def make() -> SandboxBackend:
-        return LocalBackend(clock=clock, packs=Packs(settings.packs), warm=settings.sandbox.warm if warm else 0)
+        return LocalBackend(
+            clock=clock,
+            packs=Packs(settings.packs),
+            warm=settings.sandbox.warm if warm else 0,
+            groups=groups.delegated(),
+        )
 
     return Kind(name="local", boundary=Boundary.NAMESPACE, is_remote=False, make=make)
 
 
-def _gvisor(settings: Settings, clock: Clock) -> Kind:
+def _gvisor(settings: Settings, clock: Clock, warm: bool) -> Kind:
     def make() -> SandboxBackend:
         from sandbox.gvisor.jail import Gvisor
 
-        return LocalBackend(clock=clock, jail=Gvisor(), packs=Packs(settings.packs))
+        return LocalBackend(
+            clock=clock,
+            jail=Gvisor(),
+            packs=Packs(settings.packs),
+            warm=settings.sandbox.warm if warm else 0,
+            groups=groups.delegated(),
+        )
 
     return Kind(name="gvisor", boundary=Boundary.GVISOR, is_remote=False, make=make)
 

@@ -34,7 +34,9 @@ class Gvisor:
     boundary = Boundary.GVISOR
     leads_out = False  # gVisor lets no socket of the host in
 
-    def start(self, spec: SandboxSpec, *, connection: int, pack: Path | None) -> "subprocess.Popen[bytes]":
+    def start(
+        self, spec: SandboxSpec, *, connection: int, pack: Path | None, group: int | None
+    ) -> "subprocess.Popen[bytes]":
         if spec.way_out is not None:
             raise SandboxUnavailable("gVisor has no way out", fix="Use the backend `local` for code that needs a host.")
         program, python = runsc(), bwrap.interpreter()
@@ -47,7 +49,7 @@ class Gvisor:
         command = [_PROGRAM, "--root=/run/runsc", "--rootless", "--ignore-cgroups", "--network=none"]
         command += ["run", "--bundle=/bundle", "guest"]
         options = walls(program, python, pack)
-        return bwrap.spawn(options, contents, None, command, connection=connection, as_input=True)
+        return bwrap.spawn(options, contents, None, command, connection=connection, as_input=True, group=group)
 
     def look(self, leader: int) -> Look:
         return look(leader)

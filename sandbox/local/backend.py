@@ -14,6 +14,7 @@ from joule.kernel.clock import Clock
 from sandbox.contract import Boundary, KnownSandbox, Probe, SandboxId, SandboxSpec
 from sandbox.errors import SandboxGone, SandboxUnavailable
 from sandbox.local import bwrap
+from sandbox.local.groups import Groups
 from sandbox.local.jail import Bubblewrap, Jail
 from sandbox.local.session import LocalSandbox
 from sandbox.local.spares import Spares
@@ -34,14 +35,16 @@ class LocalBackend:
         pack: Path | None = None,
         packs: Packs | None = None,
         warm: int = 0,
+        groups: Groups | None = None,
     ) -> None:
         """Guests may import from the folder `pack`, or from what is installed in `packs` when they are made.
 
         `warm` sandboxes with the pack loaded are kept ready, from the first time that one was asked for. Without
-        another `jail`, it is bubblewrap's.
+        another `jail`, it is bubblewrap's. Each sandbox has a control group of its own where there are `groups`.
         """
         self._clock, self._pack, self._packs = clock, pack, packs
         self._jail: Jail = jail or Bubblewrap()
+        self._groups = groups
         self._sandboxes: dict[SandboxId, LocalSandbox] = {}
         self._keys: dict[str, SandboxId] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -154,13 +157,17 @@ class LocalBackend:
 
     async def _started(self, spec: SandboxSpec) -> LocalSandbox:
         site = await self._site(spec)
+        group = None if self._groups is None else self._groups.made(spec.limits)
         ours, theirs = socket.socketpair()
         with theirs:
             try:
                 # Not in a thread: it is told to die with the very thread that started it.
-                process = self._jail.start(spec, connection=theirs.fileno(), pack=site)
+                door = None if group is None else group.door
+                process = self._jail.start(spec, connection=theirs.fileno(), pack=site, group=door)
             except BaseException:
                 ours.close()
+                if group is not None:
+                    group.remove()
                 raise
         reader, writer = await asyncio.open_connection(sock=ours, limit=MOST)
         sandbox = LocalSandbox(
@@ -170,6 +177,7 @@ class LocalBackend:
             wire=Wire(reader, writer),
             clock=self._clock,
             look=self._jail.look,
+            group=group,
         )
         try:
             async with asyncio.timeout(READY_WITHIN):

@@ -64,7 +64,7 @@ class Interpreter:
     prefix: str | None  # None: /usr is there anyway
 
 
-def start(spec: SandboxSpec, *, connection: int, pack: Path | None) -> "subprocess.Popen[bytes]":
+def start(spec: SandboxSpec, *, connection: int, pack: Path | None, group: int | None) -> "subprocess.Popen[bytes]":
     """Start a sandbox whose guest serves on the socket `connection`. Raises `SandboxUnavailable`.
 
     The process is the first of its own group, and everything in the sandbox dies with it.
@@ -80,7 +80,8 @@ def start(spec: SandboxSpec, *, connection: int, pack: Path | None) -> "subproce
         contents[f"{OUTSIDE}/outside.py"] = (files("sandbox.egress.guest") / "outside.py").read_bytes()
         imports.append("outside")
     command = serving(python, limits(spec), connection=connection, imports=imports)
-    return spawn(walls(spec, python, pack), contents, program(platform.machine()), command, connection=connection)
+    seccomp, options = program(platform.machine()), walls(spec, python, pack)
+    return spawn(options, contents, seccomp, command, connection=connection, group=group)
 
 
 def spawn(
@@ -91,11 +92,12 @@ def spawn(
     *,
     connection: int,
     as_input: bool = False,
+    group: int | None = None,
 ) -> "subprocess.Popen[bytes]":
     """Run `command` within `options`, with files of these `contents` and that filter. Raises `SandboxUnavailable`.
 
     `connection` is handed down under its own number, or `as_input` as the standard input. Without `seccomp` nothing is
-    filtered here: for what brings a filter of its own.
+    filtered here: for what brings a filter of its own. All of it is born into the control group `group`, if any.
     """
     given: list[int] = []
 
@@ -130,6 +132,7 @@ def spawn(
             user=drops,
             group=drops,
             extra_groups=None if drops is None else [],
+            preexec_fn=None if group is None else lambda: os.write(group, b"0"),
         )
     except OSError as problem:
         raise SandboxUnavailable(f"bubblewrap did not start: {problem.strerror}", fix=_INSTALL) from problem
@@ -218,13 +221,7 @@ def walls(spec: SandboxSpec, python: Interpreter, pack: Path | None) -> list[str
     options = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
     options += [
         "--unshare-net",
-        "--disable-userns",
-        "--uid",
-        str(INSIDE_UID),
-        "--gid",
-        str(INSIDE_UID),
-        "--hostname",
-        "sandbox",
+        *("--disable-userns", "--uid", str(INSIDE_UID), "--gid", str(INSIDE_UID), "--hostname", "sandbox"),
     ]
     options += ["--die-with-parent", "--new-session", "--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib64"):

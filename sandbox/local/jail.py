@@ -27,10 +27,13 @@ class Jail(Protocol):
         """Whether a sandbox of this kind can be given a socket of the host as its way out (`SandboxSpec.way_out`)."""
         ...
 
-    def start(self, spec: SandboxSpec, *, connection: int, pack: Path | None) -> "subprocess.Popen[bytes]":
+    def start(
+        self, spec: SandboxSpec, *, connection: int, pack: Path | None, group: int | None
+    ) -> "subprocess.Popen[bytes]":
         """Start one whose guest serves on the socket `connection`, and return at once. Raises `SandboxUnavailable`.
 
-        The process is the first of its own group, and everything in the sandbox dies with it.
+        The process is the first of its own group, and everything in the sandbox dies with it. `group` is where to write
+        oneself down to be in its control group, if it has one.
         """
         ...
 
@@ -50,8 +53,10 @@ class Bubblewrap:
     boundary = Boundary.NAMESPACE
     leads_out = True
 
-    def start(self, spec: SandboxSpec, *, connection: int, pack: Path | None) -> "subprocess.Popen[bytes]":
-        return bwrap.start(spec, connection=connection, pack=pack)
+    def start(
+        self, spec: SandboxSpec, *, connection: int, pack: Path | None, group: int | None
+    ) -> "subprocess.Popen[bytes]":
+        return bwrap.start(spec, connection=connection, pack=pack, group=group)
 
     def look(self, leader: int) -> Look:
         return watchdog.look(leader)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Form
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from joule.kernel.errors import NotFound
 from joule.web.access import Here, SettingsReader
@@ -44,6 +44,7 @@ class KindLine:
     means: str
     is_usual: bool
     is_chosen: bool
+    leaves: bool  # files leave this machine
 
 
 @router.get("")
@@ -62,6 +63,7 @@ async def page(web: Here, person: SettingsReader) -> Response:
             means=_WORDS[name][1],
             is_usual=name == backends.usual,
             is_chosen=name == in_use,
+            leaves=backends.kinds[name].is_remote,
         )
         for name in backends.kinds
     ]
@@ -90,4 +92,4 @@ async def choose(web: Here, person: SettingsReader, kind: Annotated[str, Form()]
     if kind in backends.kinds and not (probe := await backends.probed(kind)).ok:
         raise SandboxUnavailable(probe.reason, fix=probe.fix)
     await web.house.commands.perform(ChooseBackend(principal=person.principal, backend=kind or None))
-    return RedirectResponse("/admin/sandboxes", status_code=303)
+    return Response(headers={"HX-Redirect": "/admin/sandboxes"})
