@@ -114,7 +114,8 @@ def _drawn(told: Plot) -> Drawing:
     left = max(_LEFT, min(longest, LONGEST) * 7 + 24)
     slanted = len(x.names) > 8 or sum(map(len, x.names)) > 80
     rows_of_keys = ceil(len(told.series) / 4) if told.series != ("",) else 0
-    top = _TOP + 22 * rows_of_keys
+    head = _TOP + (24 if told.title else 0)
+    top = head + 22 * rows_of_keys
     tall = max(_TALL, 26 * len(y.names))
     frame = _Frame(left=left, right=WIDTH - _RIGHT, top=top, bottom=top + tall, x=x, y=y, plot=told)
     return Drawing(
@@ -133,7 +134,7 @@ def _drawn(told: Plot) -> Drawing:
         boxes=frame.boxes() if told.mark == "bar" else (),
         dots=frame.dots() if told.mark in {"point", "line"} else (),
         runs=frame.runs() if told.mark in {"line", "area"} else (),
-        keys=_keys(told, left),
+        keys=_keys(told, left, head),
         heads=tuple(filter(None, (told.series_title, told.x.title, told.y.title))),
         rows=tuple(
             (*((each.series,) if told.series_title else ()), x.full(each.x), y.full(each.y)) for each in told.points
@@ -141,14 +142,14 @@ def _drawn(told: Plot) -> Drawing:
     )
 
 
-def _keys(told: Plot, left: float) -> tuple[Key, ...]:
+def _keys(told: Plot, left: float, head: float) -> tuple[Key, ...]:
     if told.series == ("",):
         return ()
     wide = (WIDTH - _RIGHT - left) / 4
     return tuple(
         Key(
             x=left + wide * (number % 4),
-            y=_TOP + 4 + 22 * (number // 4),
+            y=head + 4 + 22 * (number // 4),
             text=short(name),
             colour=_COLOURS[number % len(_COLOURS)],
         )
@@ -157,9 +158,12 @@ def _keys(told: Plot, left: float) -> tuple[Key, ...]:
 
 
 def _totals(told: Plot, *, upright: bool) -> list[float]:
-    """What a numeric scale has to reach besides its points: nothing for dots, zero and the tops of stacks for bars."""
-    if told.mark not in {"bar", "area"}:
+    """What a numeric scale has to reach besides its points: zero, unless it is told not to, and the tops of stacks."""
+    channel = told.x if upright else told.y
+    if channel.kind == "temporal":
         return []
+    if told.mark not in {"bar", "area"}:
+        return [0.0] if channel.from_zero else []
     stacks: dict[Value, float] = {}
     for each in told.points:
         place, number = (each.y, each.x) if upright else (each.x, each.y)

@@ -45,6 +45,7 @@ class Channel:
     title: str
     kind: str  # quantitative, temporal or nominal
     aggregate: str = ""
+    from_zero: bool = True  # whether its scale begins at nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +128,7 @@ def _channel(told: Mapping[str, Any]) -> Channel:
         title=shown,
         kind={"quantitative": "quantitative", "temporal": "temporal"}.get(kind, "nominal"),
         aggregate=aggregate,
+        from_zero=(told.get("scale") or {}).get("zero", True) is not False,
     )
 
 

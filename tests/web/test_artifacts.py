@@ -141,6 +141,7 @@ async def test_workbooks_pdfs_and_charts_are_shown_without_anything_in_them_bein
     assert "There is no preview: The file is damaged" in broken
     assert page.count("<rect") >= 2
     assert "search, 120" in page
+    assert "chart (Vega-Lite)" in page
     assert "<b>per</b>" not in page + svg.text
     assert svg.headers["content-type"].startswith("image/svg+xml")
     assert svg.headers["content-disposition"] == "attachment; filename*=UTF-8''spend.svg"

@@ -39,6 +39,22 @@ PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 TEXTS = frozenset({"text/plain", "text/markdown", "application/json", CHART, "image/svg+xml"})
 TABLES = frozenset({"text/csv", "text/tab-separated-values"})
 GLANCED = frozenset({WORKBOOK, PDF})  # opened by a process that can do nothing else, after the page is there
+_KINDS = {
+    **{f"image/{each}": f"{name} picture" for each, name in (("png", "PNG"), ("jpeg", "JPEG"), ("gif", "GIF"))},
+    "image/webp": "WebP picture",
+    "image/svg+xml": "SVG picture",
+    "text/csv": "table (CSV)",
+    "text/tab-separated-values": "table (TSV)",
+    "text/plain": "text",
+    "text/markdown": "Markdown text",
+    "text/html": "web page",
+    "application/json": "JSON",
+    "application/zip": "ZIP archive",
+    "application/octet-stream": "unknown kind",
+    CHART: "chart (Vega-Lite)",
+    WORKBOOK: "Excel workbook",
+    PDF: "PDF",
+}
 MOST_TEXT = 20_000  # characters of a preview
 INERT = {"Content-Security-Policy": "sandbox; default-src 'none'", "X-Content-Type-Options": "nosniff"}
 
@@ -61,7 +77,7 @@ class ArtifactPage:
     """An artifact, looked at."""
 
     line: ArtifactLine
-    media_type: str
+    kind: str
     file_name: str  # what it would be called as a file of the project
     picture: str | None
     rows: tuple[tuple[str, ...], ...]
@@ -225,7 +241,7 @@ def _page(found: ArtifactContent, project: UUID) -> ArtifactPage:
     drawing = _drawing(found)
     return ArtifactPage(
         line=line,
-        media_type=kind,
+        kind=_KINDS.get(kind, kind),
         file_name=_last(found.name),
         picture=f"{line.href}/picture" if kind in PICTURES else None,
         rows=rows,
