@@ -253,7 +253,9 @@ class Sessions:
 
 def _expect_behind(use: Use, backend: SandboxBackend) -> None:
     """Raises unless the backend is at least as strong as the decision was told."""
-    if use.behind == "none" or not backend.boundary.is_at_least(Boundary(use.behind)):
+    if use.behind == "none":
+        raise SandboxUnavailable("there was none when this task began", fix="Ask again: the policies then know of it.")
+    if not backend.boundary.is_at_least(Boundary(use.behind)):
         raise SandboxUnavailable(
             "the kind of sandbox was changed while this task ran",
             fix="Ask again: the policies then judge the new kind.",

@@ -12,13 +12,14 @@ import e2b
 from e2b.exceptions import SandboxException, SandboxUnreachableException
 
 from joule.kernel.errors import JouleError
-from sandbox.e2b_cloud.errors import E2bAway, E2bBusy, E2bKeyRefused
+from sandbox.e2b_cloud.errors import E2bAway, E2bBusy, E2bKeyRefused, E2bRefused
 from sandbox.errors import PathRefused, QuotaExceeded, SandboxGone
 
 R = TypeVar("R")
 SOON = 20.0  # seconds one answer may take
 _TRIES = 3
 _PAUSE = 0.2  # seconds before the second try; twice as long before each further one
+_REFUSED = (e2b.InvalidArgumentException, e2b.TemplateException, e2b.NotFoundException)
 _GONE = (e2b.SandboxNotFoundException, e2b.SandboxNotRunningException)
 
 
@@ -57,6 +58,8 @@ def told(problem: Exception) -> JouleError:
         return QuotaExceeded("what is in the sandbox", limit=0)
     if isinstance(problem, e2b.FileNotFoundException):
         return PathRefused("there is no such file")
+    if isinstance(problem, _REFUSED) or getattr(problem, "status_code", None) in {400, 403, 404, 422}:
+        return E2bRefused()
     if isinstance(problem, SandboxUnreachableException):
         return E2bAway("could not be reached")
     if isinstance(problem, TimeoutError | e2b.TimeoutException):

@@ -30,6 +30,17 @@ class E2bBusy(SandboxUnavailable):
         super().__init__("E2B has no room just now", fix="Try again in a minute, or raise the limits of the E2B plan.")
 
 
+class E2bRefused(SandboxUnavailable):
+    """E2B does not do what was asked: most likely it has no such template."""
+
+    code = "sandbox.e2b_refused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "E2B refused what was asked", fix="See that JOULE_E2B_TEMPLATE names a template of the account."
+        )
+
+
 class E2bAway(SandboxUnavailable):
     """E2B did not answer, or with an error of its own."""
 

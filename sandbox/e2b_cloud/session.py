@@ -18,7 +18,7 @@ import e2b
 from joule.kernel.clock import Clock
 from sandbox import paths
 from sandbox.contract import Entry, Event, Exited, Killer, Output, SandboxId, SandboxSpec, Usage
-from sandbox.e2b_cloud.calls import asked, asked_again
+from sandbox.e2b_cloud.calls import SOON, asked, asked_again
 from sandbox.e2b_cloud.errors import E2bAway, RunCutOff
 from sandbox.e2b_cloud.shell import exited, ulimits
 from sandbox.errors import PathRefused, QuotaExceeded, SandboxGone, SandboxUnavailable
@@ -98,17 +98,19 @@ class E2bSandbox:
             plain = f'[ -f {name} ] && [ ! -L {name} ] && [ "$(realpath -e -- {name})" = {name} ]'
             if (await self._told(plain))[1] != 0:
                 raise PathRefused("it is no plain file")
-            found = bytearray()
-            async with asyncio.timeout(_A_FILE):
-                reader = await self._use(self._remote.files.read(where, format="stream"))
-                try:
-                    async for part in reader:
-                        found += part
-                        if len(found) > limit:
-                            raise QuotaExceeded("the file", limit=limit)
-                finally:
-                    with suppress(Exception):
-                        await reader.aclose()
+            content: bytes = await self._use(self._streamed(where, limit), seconds=_A_FILE)
+        return content
+
+    async def _streamed(self, where: str, limit: int) -> bytes:
+        found, reader = bytearray(), await self._remote.files.read(where, format="stream")
+        try:
+            async for part in reader:
+                found += part
+                if len(found) > limit:
+                    raise QuotaExceeded("the file", limit=limit)
+        finally:
+            with suppress(Exception):
+                await reader.aclose()
         return bytes(found)
 
     async def listed(self, under: str = "", *, limit: int = 1000, odd: bool = False) -> tuple[Entry, ...]:
@@ -251,16 +253,16 @@ class E2bSandbox:
             await self._again(lambda: self._remote.set_timeout(whole))
             self._lasts_until = now + timedelta(seconds=whole)
 
-    async def _again(self, make: Any, *, seconds: float = 20.0) -> Any:
+    async def _again(self, make: Any, *, seconds: float = SOON) -> Any:
         try:
             return await asked_again(make, seconds=seconds)
         except SandboxGone:
             self._ended = True
             raise
 
-    async def _use(self, doing: Any) -> Any:
+    async def _use(self, doing: Any, *, seconds: float) -> Any:
         try:
-            return await asked(doing)
+            return await asked(doing, seconds=seconds)
         except SandboxGone:
             self._ended = True
             raise

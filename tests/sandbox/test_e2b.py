@@ -11,7 +11,7 @@ from sandbox.contract import Killer, Limits, SandboxSpec
 from sandbox.e2b_cloud import session
 from sandbox.e2b_cloud.backend import Account, E2bBackend
 from sandbox.e2b_cloud.calls import asked
-from sandbox.e2b_cloud.errors import E2bAway, E2bBusy, E2bKeyRefused, RunCutOff
+from sandbox.e2b_cloud.errors import E2bAway, E2bBusy, E2bKeyRefused, E2bRefused, RunCutOff
 from sandbox.errors import SandboxGone, SandboxUnavailable
 from sandbox.testing import CHECKS, Check, run
 from tests.support.clock import StoppedClock
@@ -120,6 +120,25 @@ async def test_what_stays_busy_or_away_is_named(server: E2bServer, backend: E2bB
 
     assert server.seen["create"] == 3
     assert server.machines == {}
+
+
+async def test_a_template_that_is_not_there_is_named_and_not_asked_for_again(server: E2bServer, backend: E2bBackend):
+    server.troubles.then("create", 404)
+
+    with pytest.raises(E2bRefused) as raised:
+        await backend.create(SandboxSpec(), key="k")
+
+    assert "JOULE_E2B_TEMPLATE" in raised.value.advice()
+    assert server.seen["create"] == 1
+
+
+async def test_a_file_that_does_not_come_out_whole_is_not_given(server: E2bServer, backend: E2bBackend):
+    sandbox = await backend.create(SandboxSpec(), key="k")
+    await sandbox.write("file", b"x" * 1000)
+    server.troubles.then("files", 502)
+
+    with pytest.raises((SandboxUnavailable, SandboxGone)):
+        await sandbox.read("file", limit=2000)
 
 
 async def test_a_lost_answer_makes_no_second_sandbox(server: E2bServer, backend: E2bBackend):
