@@ -6,6 +6,7 @@ of theirs runs. Lengths are bounded before anything is read, and what is asked a
 
 import asyncio
 import json
+import logging
 import os
 import shutil
 import struct
@@ -26,6 +27,8 @@ from sandbox.egress import asking
 from sandbox.egress.actions import ReachOut
 from sandbox.egress.errors import RequestRefused
 from sandbox.egress.results import Reached, Reply
+
+log = logging.getLogger("joule.sandbox")
 
 LINE: Final = "line"
 _LENGTH: Final = struct.Struct(">I")
@@ -125,6 +128,12 @@ class Door:
                 reply = await self._reply(asking.asked(head, body))
         except JouleError as problem:
             await _said(writer, {"refused": f"{problem}. {problem.advice()}"})
+            return
+        except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
+            raise
+        except Exception as problem:  # noqa: BLE001 - its frames hold what was asked, so it goes no further than its name
+            log.error("a request of a sandbox ended in an unforeseen way: %s", type(problem).__name__)
+            await _said(writer, {"refused": "it could not be passed on. Try again later."})
             return
         await _said(writer, {"status": reply.status, "headers": reply.headers}, reply.body)
 

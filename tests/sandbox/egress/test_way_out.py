@@ -16,7 +16,6 @@ from sandbox.egress.results import Secret
 from tests.sandbox.conftest import Opening, Workshop
 from tests.support.house import Home
 from tests.support.provider_server import Echo, Json, ProviderServer
-from tests.support.scripted_model import Says
 from traces import reader
 from traces.reader import TaskEvent
 
@@ -162,22 +161,3 @@ async def test_only_owners_and_admins_choose_and_the_agent_never_does(listening:
     ):
         with pytest.raises(Exception, match="cannot be attached"):
             await listening.does(ListOutsideHost(principal=owner, host="b.example.com", **wrong))
-
-
-async def test_what_is_left_running_cannot_ask_when_no_command_runs(listening: Listening):
-    await listening.listed()
-    await listening.workshop.does(
-        Says(
-            calls=[
-                (
-                    "run_shell",
-                    {
-                        "command": f"echo started; (sleep 1; python3 -c \"import outside; outside.fetch('{listening.url}')\") &"
-                    },
-                )
-            ]
-        )
-    )
-
-    assert listening.workshop.answers()[-1]["exit_code"] == 0
-    assert listening.outside.requests == []
