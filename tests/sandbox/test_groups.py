@@ -95,12 +95,12 @@ async def test_all_of_a_sandbox_is_in_its_group_and_ends_with_it(clock: StoppedC
         print("not tried: no control groups of version 2 can be written here")
         return
     backend = LocalBackend(clock=clock, groups=Groups(tree, controllers=()))
-    before = set(tree.glob("joule-*"))
     async with a_sandbox(backend) as sandbox:
         await run(sandbox, "print(1)")
-        (made,) = set(tree.glob("joule-*")) - before
+        made = sandbox._group._folder  # type: ignore[attr-defined]
         inside = (made / "cgroup.procs").read_text().split()
 
+        assert made.parent == tree
         assert str(sandbox._process.pid) in inside  # type: ignore[attr-defined]
         assert len(inside) >= 3  # bubblewrap outside and inside, and the guest
 
