@@ -16,6 +16,8 @@ from joule.kernel.label import Purpose
 from sandbox.results import (
     ArtifactGone,
     ArtifactPinned,
+    ArtifactRuleSet,
+    BackendChosen,
     KeptInFiles,
     Plotted,
     Ran,
@@ -141,6 +143,30 @@ class KeepArtifactInFiles(Action[KeptInFiles]):
 
     def relevant(self) -> Mapping[str, str]:
         return {"file_name": self.file_name}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetArtifactRule(Action[ArtifactRuleSet]):
+    """Keep what comes out of sandboxes from now on for so many hours, unless somebody pins it."""
+
+    name: ClassVar[str] = "sandbox.set_artifact_rule"
+    effect: ClassVar[Effect] = Effect.ACCESS
+    purpose: ClassVar[Purpose] = Purpose.OPERATIONS
+    idempotent: ClassVar[bool] = True
+
+    hours: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChooseBackend(Action[BackendChosen]):
+    """Run the organisation's code in this kind of sandbox from now on; None leaves it to the operator again."""
+
+    name: ClassVar[str] = "sandbox.choose_backend"
+    effect: ClassVar[Effect] = Effect.ACCESS
+    purpose: ClassVar[Purpose] = Purpose.OPERATIONS
+    idempotent: ClassVar[bool] = True
+
+    backend: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Literal, NewType, Protocol
 
 SandboxId = NewType("SandboxId", str)
@@ -59,6 +60,7 @@ class SandboxSpec:
     with_pack: bool | None = False  # pandas and what belongs to it can be imported; None: if it is installed
     labels: Mapping[str, str] = field(default_factory=dict)
     ttl_seconds: int = 900  # it ends this long after it was last used
+    way_out: Path | None = None  # a folder of the host with the proxy's socket in it; None: there is no way out at all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +87,14 @@ Event = Output | Exited
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One regular file in the workspace, as the guest tells of it: sizes and names are claims."""
+    """One file in the workspace, as the guest tells of it: sizes and names are claims.
+
+    One that is not given says why in `refused`; its `path` is then only good for showing.
+    """
 
     path: str
     size: int  # bytes
+    refused: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,8 +160,11 @@ class Sandbox(Protocol):
         """A regular file's bytes. Raises `PathRefused` for anything else, `QuotaExceeded` when longer than `limit`."""
         ...
 
-    async def listed(self, under: str = "", *, limit: int = 1000) -> tuple[Entry, ...]:
-        """The regular files under a folder, sorted; links and devices are left out. At most `limit`."""
+    async def listed(self, under: str = "", *, limit: int = 1000, odd: bool = False) -> tuple[Entry, ...]:
+        """The regular files under a folder, sorted; links, devices and names nobody could ask for are left out.
+
+        With `odd` those are among them, refused. At most `limit`.
+        """
         ...
 
     async def usage(self) -> Usage: ...
@@ -173,6 +182,11 @@ class SandboxBackend(Protocol):
 
     @property
     def boundary(self) -> Boundary: ...
+
+    @property
+    def leads_out(self) -> bool:
+        """Whether its sandboxes can have a way out; one that cannot raises `SandboxUnavailable` for a `way_out`."""
+        ...
 
     async def probe(self) -> Probe:
         """Start one and say whether it held. Never guesses from what is installed."""

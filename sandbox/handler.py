@@ -11,8 +11,9 @@ from joule.kernel.errors import NotFound
 from joule.kernel.handler import Method
 from joule.kernel.permit import Admission, Permit
 from joule.vault.vault import Vault
-from sandbox import _labels, sessions
+from sandbox import _labels, choosing, lapsing
 from sandbox.actions import (
+    ChooseBackend,
     DeleteArtifact,
     EndSession,
     KeepArtifactInFiles,
@@ -21,15 +22,18 @@ from sandbox.actions import (
     ReadWorkspace,
     RunPython,
     RunShell,
+    SetArtifactRule,
     Sweep,
     WriteWorkspace,
 )
-from sandbox.artifacts import ending
+from sandbox.artifacts import ending, rules
 from sandbox.artifacts.ending import KnownProject
 from sandbox.artifacts.store import opened
 from sandbox.results import (
     ArtifactGone,
     ArtifactPinned,
+    ArtifactRuleSet,
+    BackendChosen,
     KeptInFiles,
     Plotted,
     Ran,
@@ -67,6 +71,8 @@ class SandboxHandler:
             DeleteArtifact: self.delete_artifact,
             PinArtifact: self.pin_artifact,
             KeepArtifactInFiles: self.keep_artifact_in_files,
+            SetArtifactRule: self.set_artifact_rule,
+            ChooseBackend: self.choose_backend,
             EndSession: self.end_session,
             Sweep: self.sweep,
         }
@@ -121,12 +127,25 @@ class SandboxHandler:
         kept = await self._files.keep(session, permit, action, action.file_name, content, label)
         return KeptInFiles(artifact=row.id, file=kept.file, name=kept.name, version=kept.version)
 
+    async def set_artifact_rule(
+        self, permit: Permit, action: SetArtifactRule, session: WriteSession
+    ) -> ArtifactRuleSet:
+        self._admission.admit(permit, action)
+        return ArtifactRuleSet(hours=await rules.set_rule(session, permit, action.hours, clock=self._clock))
+
+    async def choose_backend(self, permit: Permit, action: ChooseBackend, session: WriteSession) -> BackendChosen:
+        self._admission.admit(permit, action)
+        backends = self._running.sessions.backends
+        await choosing.choose(session, permit, action.backend, backends=backends, now=self._clock.now())
+        chosen = action.backend or backends.usual
+        return BackendChosen(backend=chosen, boundary=backends.kinds[chosen].boundary.value)
+
     async def end_session(self, permit: Permit, action: EndSession, session: WriteSession) -> SessionEnded:
         self._admission.admit(permit, action)
-        row = await sessions.found(session, action.principal.org, action.session)
+        row = await lapsing.found(session, action.principal.org, action.session)
         if row is None or not _labels.may_read(row, action.principal.person):
             raise NotFound("session")
-        sessions.end(row, cause="asked", at=self._clock.now(), decision=permit.decision)
+        lapsing.end(row, cause="asked", at=self._clock.now(), decision=permit.decision)
         return SessionEnded(session=row.id)
 
     async def sweep(self, permit: Permit, action: Sweep, session: WriteSession) -> Swept:
@@ -135,7 +154,7 @@ class SandboxHandler:
         expired = await ending.end_due(session, org, now=now, decision=decision)
         orphaned = await ending.end_with_projects(session, org, self._known_project, now=now, decision=decision)
         blobs = await ending.forget_bytes(session, org, self._store, now=now, decision=decision)
-        over = await sessions.end_due(session, org, now=now, decision=decision)
+        over = await lapsing.end_due(session, org, now=now, decision=decision)
         await ending.forget_traces(session, org, now=now)
         more = max(expired, orphaned, blobs, over) >= ending.AT_ONCE
         return Swept(artifacts=expired + orphaned, blobs=blobs, sessions=over, more=more)

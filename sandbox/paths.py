@@ -9,6 +9,24 @@ LONGEST_NAME, LONGEST = 200, 1000  # bytes of one part, of all
 _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
+NO_PLAIN_FILE = "it is a link, a device, or one file under two names"
+NO_NAME = "its name cannot be kept"
+
+
+def claimed(path: str, *, is_plain: bool) -> tuple[str, str | None]:
+    """A name that a guest gives a file, and why the file is not given, if it is not: then the name is for showing."""
+    try:
+        return checked(path), None if is_plain else NO_PLAIN_FILE
+    except PathRefused:
+        return shown(path), NO_NAME
+
+
+def shown(path: str) -> str:
+    """A name that may be anything, so that people can look at it: in one line, and nothing in it steers anything."""
+    flat = "".join(each if each.isprintable() else "\ufffd" for each in path)
+    return flat if len(flat) <= 80 else f"{flat[:79]}…"
+
+
 def checked(path: str) -> str:
     """`path`, if it names one plain file below the folder it is used in. Raises `PathRefused` with the reason."""
     try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -119,6 +119,12 @@ async def content_of(
     stored = await asyncio.to_thread(store.get, OrgId(row.org_id), row.blob_id)
     content = await asyncio.to_thread(opened, keyring, row.blob_id, stored)
     return ArtifactContent(view=view, name=view.name, content=content)
+
+
+async def used_bytes(session: AsyncSession, org: OrgId) -> int:
+    """How much an organisation's artifacts take just now, pinned or not."""
+    there = (col(ArtifactRow.org_id) == org, col(ArtifactRow.gone_at).is_(None))
+    return int(await session.scalar(select(func.coalesce(func.sum(col(ArtifactRow.size)), 0)).where(*there)) or 0)
 
 
 async def list_sessions(

@@ -105,6 +105,21 @@ class KeptInFiles:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ArtifactRuleSet:
+    """How many hours what is made from now on is kept."""
+
+    hours: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackendChosen:
+    """The kind of sandbox that code runs in from now on, and what that puts between the code and the machine."""
+
+    backend: str
+    boundary: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SessionEnded:
     """A session in which nothing runs any more."""
 

@@ -17,6 +17,8 @@ from sandbox.artifacts import chart
 from sandbox.artifacts.collect import Found, RunLimits, collected
 from sandbox.artifacts.shelf import Origin, Shelf
 from sandbox.contract import Event, Exited, Sandbox
+from sandbox.egress.door import Leave
+from sandbox.egress.doors import Doors
 from sandbox.errors import PathRefused, QuotaExceeded
 from sandbox.files import Granted, ProjectFiles
 from sandbox.results import Plotted, Ran, RefusedFile, WorkspaceText, WorkspaceWritten
@@ -36,6 +38,7 @@ class Running:
     files: ProjectFiles
     shelf: Shelf
     limits: RunLimits
+    doors: Doors
 
     async def python(self, permit: Permit, action: RunPython) -> Ran:
         return await self._run(permit, action, lambda sandbox: sandbox.run_python(action.code))
@@ -77,13 +80,14 @@ class Running:
         use = _use(permit, action)
         async with self.sessions.using(use) as held:
             await self._put_in(use, held, action.files)
-            heard, ended = await _followed(permit, start(held.sandbox))
+            async with self.doors.during(held.id, self._leave(action, use, held)):
+                heard, ended = await _followed(permit, start(held.sandbox))
             origin = replace(_origin(permit, action, held.label), session=held.id)
             kept = await self.shelf.keep(origin, collected(held.sandbox, self.limits))
         return Ran(
             session=held.id,
             fresh=held.fresh,
-            boundary=self.sessions.boundary,
+            boundary=held.backend.boundary.value,
             exit_code=ended.code,
             killed_by=None if ended.killed_by is None else ended.killed_by.value,
             milliseconds=round(ended.seconds * 1000),
@@ -92,6 +96,16 @@ class Running:
             artifacts=kept.made,
             refused=kept.refused,
             label=held.label,
+        )
+
+    def _leave(self, action: RunPython | RunShell, use: Use, held: Held) -> Leave:
+        """For whom the way out is open while the command runs: what comes in is written down first."""
+
+        async def heard(label: Label) -> None:
+            await self.sessions.goes_in(use, held, label, runs=0)
+
+        return Leave(
+            principal=action.principal, project=use.project, task=use.task, label=lambda: held.label, heard=heard
         )
 
     async def _put_in(self, use: Use, held: Held, names: tuple[str, ...]) -> None:
@@ -148,6 +162,7 @@ def _use(permit: Permit, action: Any) -> Use:
         decision=permit.decision,
         reader=who.person,
         label=action.label,
+        behind=permit.boundary,
     )
 
 

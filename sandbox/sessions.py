@@ -13,32 +13,36 @@ from datetime import datetime, timedelta
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlmodel import col
 
-from joule.database.engine import Database, ReadSession, WriteSession
+from joule.database.engine import Database, ReadSession
 from joule.kernel.clock import Clock
 from joule.kernel.errors import NotFound
 from joule.kernel.ids import DecisionId, OrgId, PersonId, ProjectId, TaskId, ThreadId, new_id
 from joule.kernel.label import Label
 from joule.vault.keys import Keyring
 from joule.vault.vault import Vault
-from sandbox import _labels
+from sandbox import _labels, lapsing
 from sandbox.artifacts.collect import OUT
-from sandbox.contract import Sandbox, SandboxBackend, SandboxSpec
-from sandbox.errors import ProtocolBroken, SandboxGone
+from sandbox.choosing import Backends
+from sandbox.contract import Boundary, KnownSandbox, Sandbox, SandboxBackend, SandboxSpec
+from sandbox.egress.doors import Doors
+from sandbox.errors import ProtocolBroken, SandboxGone, SandboxUnavailable
 from sandbox.tables import SandboxSessionRow
 
 FILES = "files"
 _NAMES = "sandbox_session.files"
-_AT_ONCE = 200  # sessions that one round ends
-_ON_RECORD_FOR = timedelta(days=90)  # that a session was there, after its end
+_MADE_WITHIN = timedelta(minutes=2)  # a sandbox has its row
 _REMEMBERED_FOR = timedelta(days=1)  # the files of a thread's last session are put into its next one
 
 
 @dataclass(frozen=True, kw_only=True)
 class Use:
-    """For whom a session is used, in which thread, on whose decision; and the label of what asks."""
+    """For whom a session is used, in which thread, on whose decision; and the label of what asks.
+
+    `behind` is the boundary that the decision was made for: nothing runs behind a weaker one.
+    """
 
     org: OrgId
     project: ProjectId
@@ -47,6 +51,7 @@ class Use:
     decision: DecisionId
     reader: PersonId | None
     label: Label
+    behind: str
 
 
 @dataclass(kw_only=True)
@@ -55,6 +60,7 @@ class Held:
 
     id: UUID
     sandbox: Sandbox
+    backend: SandboxBackend
     fresh: bool
     label: Label
     names: tuple[str, ...]  # of files that were asked for in this session, or in the one before
@@ -62,19 +68,22 @@ class Held:
 
 
 class Sessions:
-    """The sessions of one process, over one backend."""
+    """The sessions of one process, each in the kind of sandbox that its organisation chose."""
 
     def __init__(
-        self, *, database: Database, vault: Vault, clock: Clock, backend: SandboxBackend, spec: SandboxSpec
+        self,
+        *,
+        database: Database,
+        vault: Vault,
+        clock: Clock,
+        backends: Backends,
+        spec: SandboxSpec,
+        doors: Doors,
     ) -> None:
         self._database, self._vault, self._clock = database, vault, clock
-        self._backend, self._spec = backend, spec
+        self.backends, self._spec, self._doors = backends, spec, doors
         self._held: dict[UUID, Held] = {}
         self._turns: WeakValueDictionary[tuple[OrgId, ThreadId], asyncio.Lock] = WeakValueDictionary()
-
-    @property
-    def boundary(self) -> str:
-        return self._backend.boundary.value
 
     @asynccontextmanager
     async def using(self, use: Use, *, make: bool = True) -> AsyncIterator[Held]:
@@ -84,56 +93,73 @@ class Sessions:
         """
         turn = self._turns.setdefault((use.org, use.thread), asyncio.Lock())
         async with turn:
-            held = await self._warm(use)
+            backend = await self.backends.of(use.org)
+            _expect_behind(use, backend)
+            held = await self._warm(use, backend)
             if held is None:
                 if not make:
                     raise NotFound("session: the last one has ended")
-                held = await self._made(use)
+                held = await self._made(use, backend)
             try:
                 yield held
             except (SandboxGone, ProtocolBroken) as problem:
                 await self._ended(use, held.id, "broken" if isinstance(problem, ProtocolBroken) else "gone")
                 raise
 
-    async def goes_in(self, use: Use, held: Held, label: Label, names: tuple[str, ...] = ()) -> None:
+    async def goes_in(self, use: Use, held: Held, label: Label, names: tuple[str, ...] = (), *, runs: int = 1) -> None:
         """Write down that something with this label, and these files, goes into the session now."""
         held.label, held.names = held.label.join(label), tuple(sorted({*held.names, *names}))
         now = self._clock.now()
         async with self._database.write(use.org) as session:
             keyring = await self._vault.keyring(session, use.org)
-            row = await found(session, use.org, held.id)
+            row = await lapsing.found(session, use.org, held.id)
             if row is None or row.state != "warm":
                 raise SandboxGone()
             row.files = _sealed(keyring, row.id, held.names, row.generation)
-            row.runs += 1
+            row.runs += runs
             row.used_at, row.expires_at = now, self._expiry(now)
             row.source_task, row.decision_id = use.task, use.decision
             for name, value in _labels.columns(held.label).items():
                 setattr(row, name, value)
 
     async def end_strays(self) -> int:
-        """End sandboxes of this process whose session is over in the database. How many."""
+        """End sandboxes whose session is over: those held here, and those that a worker left behind. How many."""
         ended = 0
-        for info in await self._backend.listed({}):
-            if "session" not in info.labels:
-                continue  # not one of ours
-            org, session = OrgId(UUID(info.labels["org"])), UUID(info.labels["session"])
-            async with self._database.read(org) as reading:
-                row = await reading.get(SandboxSessionRow, (org, session))
-                is_over = row is None or row.state != "warm"
-            if is_over:
-                with suppress(SandboxGone):
-                    await (await self._backend.attach(info.id)).kill()
-                self._held.pop(session, None)
+        for name, held in tuple(self._held.items()):
+            if await self._is_over(OrgId(UUID(held.sandbox.spec.labels["org"])), name):
+                await held.sandbox.kill()
+                await self._let_go(name)
                 ended += 1
+        for backend in self.backends.to_look_through():
+            try:
+                known = await backend.listed({})
+            except SandboxUnavailable:
+                continue  # looked through the next time
+            for info in known:
+                if await self._is_stray(info):
+                    with suppress(SandboxGone):
+                        await (await backend.attach(info.id)).kill()
+                    ended += 1
         return ended
+
+    async def _is_stray(self, info: KnownSandbox) -> bool:
+        """Whether nobody has it. One that is new may be somebody's whose row is not there yet."""
+        if "session" not in info.labels or self._clock.now() - info.created_at < _MADE_WITHIN:
+            return False
+        return await self._is_over(OrgId(UUID(info.labels["org"])), UUID(info.labels["session"]))
+
+    async def _is_over(self, org: OrgId, name: UUID) -> bool:
+        async with self._database.read(org) as reading:
+            row = await reading.get(SandboxSessionRow, (org, name))
+            return row is None or row.state != "warm"
 
     async def close(self) -> None:
         """End all of them."""
         self._held.clear()
-        await self._backend.close()
+        await self._doors.close_all()
+        await self.backends.close()
 
-    async def _warm(self, use: Use) -> Held | None:
+    async def _warm(self, use: Use, backend: SandboxBackend) -> Held | None:
         async with self._database.read(use.org) as session:
             row = await _last(session, use, warm=True)
         if row is None:
@@ -142,7 +168,11 @@ class Sessions:
         try:
             if held is None or row.expires_at <= self._clock.now() or not _labels.may_read(row, use.reader):
                 raise SandboxGone()
-            await self._backend.attach(held.sandbox.id)
+            if backend.leads_out and await self._doors.is_missing(use.org, row.id):
+                raise SandboxGone()
+            if held.backend is not backend:
+                raise SandboxGone()
+            await backend.attach(held.sandbox.id)
         except SandboxGone:
             if held is not None:
                 await held.sandbox.kill()
@@ -151,7 +181,7 @@ class Sessions:
         held.fresh = False
         return held
 
-    async def _made(self, use: Use) -> Held:
+    async def _made(self, use: Use, backend: SandboxBackend) -> Held:
         now, name = self._clock.now(), new_id()
         async with self._database.read(use.org) as session:
             before = await _last(session, use, warm=False)
@@ -163,29 +193,38 @@ class Sessions:
             with_pack=self._spec.with_pack,
             labels={"org": use.org.hex, "session": name.hex},
             ttl_seconds=self._spec.ttl_seconds,
+            way_out=await self._doors.opened(use.org, name) if backend.leads_out else None,
         )
-        sandbox = await self._backend.create(spec, key=name.hex)
+        try:
+            sandbox = await backend.create(spec, key=name.hex)
+        except BaseException:
+            await self._doors.close(name)
+            raise
         try:
             async for _ in sandbox.execute(("/bin/mkdir", "-p", FILES, OUT)):
                 pass
             async with self._database.write(use.org) as session:
                 keyring = await self._vault.keyring(session, use.org)
-                session.add(self._new(use, name, sandbox, _sealed(keyring, name, names), now))
+                session.add(self._new(use, name, sandbox, backend, _sealed(keyring, name, names), now))
         except BaseException:
             await asyncio.shield(sandbox.kill())
+            await self._doors.close(name)
             raise
-        held = Held(id=name, sandbox=sandbox, fresh=True, label=_labels.of_output(use.label), names=names)
+        label = _labels.of_output(use.label)
+        held = Held(id=name, sandbox=sandbox, backend=backend, fresh=True, label=label, names=names)
         self._held[name] = held
         return held
 
-    def _new(self, use: Use, name: UUID, sandbox: Sandbox, files: bytes, now: datetime) -> SandboxSessionRow:
+    def _new(
+        self, use: Use, name: UUID, sandbox: Sandbox, backend: SandboxBackend, files: bytes, now: datetime
+    ) -> SandboxSessionRow:
         return SandboxSessionRow(
             org_id=use.org,
             id=name,
             project_id=use.project,
             thread_id=use.thread,
-            backend=self._backend.name,
-            boundary=self.boundary,
+            backend=backend.name,
+            boundary=backend.boundary.value,
             sandbox=sandbox.id,
             state="warm",
             files=files,
@@ -200,47 +239,27 @@ class Sessions:
     def _expiry(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self._spec.ttl_seconds + self._spec.limits.wall_seconds)
 
-    async def _ended(self, use: Use, name: UUID, cause: str) -> None:
+    async def _let_go(self, name: UUID) -> None:
         self._held.pop(name, None)
+        await self._doors.close(name)
+
+    async def _ended(self, use: Use, name: UUID, cause: str) -> None:
+        await self._let_go(name)
         async with self._database.write(use.org) as session:
-            row = await found(session, use.org, name)
+            row = await lapsing.found(session, use.org, name)
             if row is not None:
-                end(row, cause=cause, at=self._clock.now(), decision=use.decision)
+                lapsing.end(row, cause=cause, at=self._clock.now(), decision=use.decision)
 
 
-def end(row: SandboxSessionRow, *, cause: str, at: datetime, decision: DecisionId) -> None:
-    """Write down that a session is over; what is over stays over."""
-    if row.state == "warm":
-        row.state, row.cause, row.ended_at, row.decision_id = "ended", cause, at, decision
-
-
-async def found(session: WriteSession, org: OrgId, name: UUID) -> SandboxSessionRow | None:
-    """The row of a session, locked, whether or not it is over."""
-    row: SandboxSessionRow | None = await session.scalar(
-        select(SandboxSessionRow)
-        .where(col(SandboxSessionRow.org_id) == org, col(SandboxSessionRow.id) == name)
-        .with_for_update()
-    )
-    return row
-
-
-async def end_due(session: WriteSession, org: OrgId, *, now: datetime, decision: DecisionId) -> int:
-    """Write down that sessions are over whose time is, and forget those that have long been. How many were ended."""
-    of_org = col(SandboxSessionRow.org_id) == org
-    due = await session.scalars(
-        select(SandboxSessionRow)
-        .where(of_org, col(SandboxSessionRow.state) == "warm", col(SandboxSessionRow.expires_at) <= now)
-        .limit(_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    rows = list(due)
-    for row in rows:
-        end(row, cause="expired", at=now, decision=decision)
-    await session.flush()
-    await session.execute(
-        delete(SandboxSessionRow).where(of_org, col(SandboxSessionRow.ended_at) < now - _ON_RECORD_FOR)
-    )
-    return len(rows)
+def _expect_behind(use: Use, backend: SandboxBackend) -> None:
+    """Raises unless the backend is at least as strong as the decision was told."""
+    if use.behind == "none":
+        raise SandboxUnavailable("there was none when this task began", fix="Ask again: the policies then know of it.")
+    if not backend.boundary.is_at_least(Boundary(use.behind)):
+        raise SandboxUnavailable(
+            "the kind of sandbox was changed while this task ran",
+            fix="Ask again: the policies then judge the new kind.",
+        )
 
 
 async def _last(session: ReadSession, use: Use, *, warm: bool) -> SandboxSessionRow | None:

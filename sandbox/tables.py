@@ -1,7 +1,7 @@
-"""The rows of this room. Equal to migration 0013; a test compares them.
+"""The rows of this room. Equal to migrations 0013 and 0019; a test compares them.
 
-Sealed under the organisation's key are names (`artifact.name`, `sandbox_session.files`); the bytes of artifacts are
-sealed in the artifact store, not here. In clear stand ids, numbers, times, words from closed lists and keyed hashes.
+Sealed under the organisation's key are names (`artifact.name`, `sandbox_session.files`, `outside_host.name`) and what is
+attached to requests (`outside_host.header`, `.secret`); the bytes of artifacts are sealed in the artifact store, not here. In clear stand ids, numbers, times, words from closed lists and keyed hashes.
 """
 
 from datetime import datetime
@@ -45,6 +45,14 @@ def _label_checks(table: str) -> tuple[CheckConstraint, ...]:
 
 def _keeping(*, holds: str, eraser: str) -> dict[str, Any]:
     return {"info": {"keeping": Keeping(holds=holds, owner=Owner.PROJECT, ends=Ends.BY_DATE, eraser=eraser)}}
+
+
+def _of_organisation(eraser: str) -> dict[str, Any]:
+    return {
+        "info": {
+            "keeping": Keeping(holds="system.operations", owner=Owner.ORGANISATION, ends=Ends.WITH_OWNER, eraser=eraser)
+        }
+    }
 
 
 class LabelColumns(SQLModel):
@@ -183,4 +191,65 @@ class ArtifactRow(LabelColumns, table=True):
     gone_at: datetime | None = _time(optional=True)
     cause: str | None = Field(default=None, sa_type=Text, nullable=True)
     source_task: UUID
+    decision_id: UUID
+
+
+class ArtifactRuleRow(SQLModel, table=True):
+    """How long what comes out of sandboxes is kept in an organisation; without a row, as long as the operator set."""
+
+    __tablename__ = "artifact_rule"
+    __table_args__ = (
+        CheckConstraint("hours BETWEEN 1 AND 2160", name="artifact_rule_hours"),
+        _of_organisation("privacy.erase_organisation"),
+    )
+
+    org_id: UUID = Field(primary_key=True)
+    hours: int
+    set_by: UUID | None = Field(default=None, nullable=True)
+    updated_at: datetime = _time()
+    decision_id: UUID
+
+
+class SandboxChoiceRow(SQLModel, table=True):
+    """Which kind of sandbox an organisation's code runs in; without a row, the one the operator set."""
+
+    __tablename__ = "sandbox_choice"
+    __table_args__ = (
+        CheckConstraint("backend ~ '^[a-z][a-z0-9_]{0,40}$'", name="sandbox_choice_backend"),
+        _of_organisation("sandbox.choose_backend"),
+    )
+
+    org_id: UUID = Field(primary_key=True)
+    backend: str = Field(sa_type=Text)
+    set_by: UUID | None = Field(default=None, nullable=True)
+    updated_at: datetime = _time()
+    decision_id: UUID
+
+
+class OutsideHostRow(SQLModel, table=True):
+    """A host that code in this organisation's sandboxes may reach, through the proxy alone.
+
+    `name` is sealed, `name_key` a keyed hash of name and port. `header` and `secret` are what the proxy attaches to
+    each request, if anything: sealed, and never in a sandbox.
+    """
+
+    __tablename__ = "outside_host"
+    __table_args__ = (
+        CheckConstraint("octet_length(name_key) = 32", name="outside_host_name_key"),
+        CheckConstraint("port BETWEEN 1 AND 65535", name="outside_host_port"),
+        CheckConstraint("(header IS NULL) = (secret IS NULL)", name="outside_host_secret"),
+        Index("outside_host_once", "org_id", "name_key", unique=True),
+        _of_organisation("sandbox.remove_outside_host"),
+    )
+
+    org_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    name: bytes = Field(sa_type=BYTEA)
+    name_key: bytes = Field(sa_type=BYTEA)
+    port: int
+    header: bytes | None = Field(default=None, sa_type=BYTEA, nullable=True)
+    secret: bytes | None = Field(default=None, sa_type=BYTEA, nullable=True)
+    generation: int = 0
+    added_by: UUID | None = Field(default=None, nullable=True)
+    added_at: datetime = _time()
     decision_id: UUID

@@ -180,6 +180,7 @@ async def only_plain_files_are_given(backend: SandboxBackend) -> None:
         for path in ("link", "pipe", "folder", "missing"):
             await _refuses(PathRefused, sandbox.read(path, limit=1000))
         assert [each.path for each in await sandbox.listed()] == ["alone"]
+        assert {each.path for each in await sandbox.listed(odd=True) if each.refused} >= {"link", "pipe", "twin"}
 
 
 async def a_file_longer_than_asked_for_is_not_given(backend: SandboxBackend) -> None:

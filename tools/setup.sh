@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes .venv hold exactly what requirements.lock says, and Joule itself. Usage: tools/setup.sh [--browser]
 # Does nothing when nothing changed. --browser also makes sure of what only the tests need:
-# a Chromium, and Node with the servers of other people that Joule is tested against (tests/support/*/package-lock.json).
+# a Chromium, gVisor, and Node with the servers of other people that Joule is tested against (tests/support/*/package-lock.json).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -38,6 +38,12 @@ ensure_bubblewrap() {
   if command -v bwrap >/dev/null || tools/apt.sh bubblewrap; then return; fi
   [ "${1:-}" = "--browser" ] && fail "the tests need bubblewrap"
   say "without bubblewrap the agent runs no code; everything else works (joule sandbox probe says more)"
+}
+
+# A stronger boundary, where there is one to install: without it its tests say so, and pass.
+ensure_gvisor() {
+  if command -v runsc >/dev/null || tools/apt.sh runsc; then return; fi
+  say "without gVisor (runsc) that kind of sandbox is not tested"
 }
 
 # Installs what each tests/support/*/package-lock.json pins, by hash and without running its scripts; once per lock.
@@ -81,6 +87,7 @@ counted_pip() {
 ensure_bubblewrap "$@"
 if [ "${1:-}" = "--browser" ]; then
   ensure_browser
+  ensure_gvisor
   ensure_peers
 fi
 

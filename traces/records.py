@@ -112,12 +112,16 @@ ATTRIBUTES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "parts": _is_word,  # of a task's content, joined by +
     "person": _is_id,
     "policies": _are_words,
+    "of_task": _is_id,  # whose code asked for this
     "project": _is_id,
     "prompt": _is_hash,
     "provider": _is_word,
+    "received_bytes": _is_count,
     "refused_files": _is_count,
+    "sent_bytes": _is_count,
     "session": _is_id,
     "spend_micros": _is_count,
+    "status": _is_count,  # of a host's answer
     "task_kind": _is_word,
     "thread": _is_id,
     "tool": _is_word,

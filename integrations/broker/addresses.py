@@ -43,11 +43,13 @@ class Hosts:
     """Whom one client may talk to: exact names, and names that one of `patterns` matches whole.
 
     `loopback` lets it use what the network was started with as loopback endpoints; without it they are refused too.
+    `ports` are those it may use by https.
     """
 
     exact: frozenset[str] = frozenset()
     patterns: tuple[str, ...] = field(default=())
     loopback: bool = False
+    ports: frozenset[int] = frozenset({443})
 
     def allow(self, host: str) -> bool:
         """Whether this very name, in lower case, is among them."""

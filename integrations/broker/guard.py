@@ -202,7 +202,7 @@ class _Guarded(httpx2.AsyncBaseTransport):
             return
         if not is_name(host):
             raise HostRefused(self._name, reason="it is not a name")
-        if url.scheme != "https" or endpoint[1] != 443 or endpoint in self._loopback:
+        if url.scheme != "https" or endpoint[1] not in self._hosts.ports or endpoint in self._loopback:
             raise HostRefused(self._name, reason="it is not https on the usual port")
 
     def _wrong_with(self, answer: httpcore2.Response) -> str | None:

@@ -20,6 +20,7 @@ from joule.governance import facts
 from joule.governance.gate import Gate
 from joule.governance.rules.rulebook import InForce
 from joule.kernel.errors import ApprovalNeeded, Fenced, JouleError, JournalDown, LimitReached, Stopped
+from joule.kernel.ids import OrgId
 from joule.kernel.settings import TaskSettings
 from sandbox.actions import RunPython
 from traces.journal import TaskJournal
@@ -37,11 +38,11 @@ class Runner:
         journals: Journals,
         settings: TaskSettings,
         toolbox: Toolbox,
-        has_sandbox: Callable[[], Awaitable[bool]] | None = None,
+        code_behind: Callable[[OrgId], Awaitable[str | None]] | None = None,
     ) -> None:
-        """`has_sandbox` says whether code can be run here just now; without it, or where not, no tool offers it."""
+        """`code_behind` says what code of an organisation runs behind just now; without it, or where it says None, no tool offers to run any."""
         self._gate, self._journals, self._settings, self._toolbox = gate, journals, settings, toolbox
-        self._has_sandbox = has_sandbox
+        self._code_behind = code_behind
 
     async def run(self, claim: Claim) -> Outcome:
         """Run one attempt. Raises `Fenced`, `JournalDown` or `DatabaseAway` when it could not be written how it ended."""
@@ -54,9 +55,10 @@ class Runner:
     async def _run(self, claim: Claim, journal: TaskJournal) -> Outcome:
         if journal.recording.ended is not None:
             return _as_recorded(journal.recording.ended)
-        rules = await self._gate.in_force(claim.org)
-        started = await self._start(journal, claim, rules)
-        gate = self._gate.over(journal, words=words_of(started), stop=claim.stop, rules=rules)
+        rules, behind = await self._gate.in_force(claim.org), await self._behind(claim.org)
+        started = await self._start(journal, claim, rules, runs_code=behind is not None)
+        words = words_of(started)
+        gate = self._gate.over(journal, words=words, stop=claim.stop, rules=rules, behind=behind or "")
         bench = bench_of(gate, principal=claim.principal, project=claim.project, started=started)
         try:
             async with asyncio.timeout(self._settings.max_seconds):
@@ -75,7 +77,13 @@ class Runner:
             return await self._end(journal, bench, self._failed(journal, problem), problem)
         return await self._end(journal, bench, done(answer))
 
-    async def _start(self, journal: TaskJournal, claim: Claim, rules: InForce) -> Mapping[str, Any]:
+    async def _behind(self, org: OrgId) -> str | None:
+        """What code runs behind in this attempt; None where none can be run."""
+        if self._code_behind is None or RunPython not in self._gate.methods:
+            return None
+        return await self._code_behind(org)
+
+    async def _start(self, journal: TaskJournal, claim: Claim, rules: InForce, *, runs_code: bool) -> Mapping[str, Any]:
         """What the task began with: as recorded if it began before, else what it is claimed with now."""
         if journal.recording.started is not None:
             journal.note(Kind.TASK_RESUMED, attrs={"attempt": claim.attempt})
@@ -97,7 +105,7 @@ class Runner:
             content["connections"] = True  # so that a replay asks for them, and one of an older record does not
         if DescribeMcpTools in self._gate.methods:
             content["mcp"] = True
-        if RunPython in self._gate.methods and self._has_sandbox is not None and await self._has_sandbox():
+        if runs_code:
             content["sandbox"] = {"thread": str(claim.thread)}
         journal.note(
             Kind.TASK_STARTED,

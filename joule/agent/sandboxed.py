@@ -67,7 +67,8 @@ def tools_of(started: Mapping[str, Any] | None) -> tuple[Tool, ...]:
         Tool(
             name="run_python",
             description=(
-                "Runs a Python program in a sandbox without network. The project's files that you name are under "
+                "Runs a Python program in a sandbox without network; urllib.request reaches hosts that the organisation has "
+                "listed, if there are any, and no others. The project's files that you name are under "
                 "files/; what the program writes under out/ is kept as artifacts the person can open and download. "
                 "Other files stay in the working folder for a while, variables do not. The standard library is there; "
                 "pandas, numpy, matplotlib, pillow and openpyxl are where they are installed."

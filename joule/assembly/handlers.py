@@ -42,6 +42,7 @@ from memory.handler import MemoryHandler
 from memory.items.handler import ItemsHandler
 from memory.knowledge.handler import KnowledgeHandler
 from memory.knowledge.reading.parse import Reader
+from sandbox.egress.handler import EgressHandler
 from sandbox.handler import SandboxHandler
 from traces.grants.handler import GrantsHandler
 from traces.otel.exporting import Exporting
@@ -226,4 +227,5 @@ def handlers(parts: Parts) -> list[Handler]:
             delivery=parts.proofs.delivery,
         ),
         ExportHandler(admission=parts.permits, exporting=parts.exporting),
+        EgressHandler(admission=parts.permits, vault=vault, clock=clock, passing=parts.sandboxes.passing),
     ]

@@ -17,6 +17,7 @@ from joule.assembly.embedding import embedding
 from joule.assembly.exporting import exporting
 from joule.assembly.handlers import Parts, handlers
 from joule.assembly.memories import FOLLOWERS, erased
+from joule.assembly.outside import outside
 from joule.assembly.proving import loopback_of, proving
 from joule.assembly.sandboxes import Sandboxes, sandboxes
 from joule.database.age import check_schema
@@ -92,7 +93,7 @@ class House:
             journals=self.journals,
             settings=self.settings.task,
             toolbox=Toolbox(*more_tools),
-            has_sandbox=self.sandboxes.available,
+            code_behind=self.sandboxes.backends.behind,
         )
         worker = Worker(
             database=self.database,
@@ -144,7 +145,7 @@ async def open_house(
     silence()  # whichever model is asked: the graph's own library would report whole runs to LangSmith
     now = clock or SystemClock()
     database = Database(settings.database.url.get_secret_value(), pool_size=settings.database.pool_size)
-    outside = AsyncExitStack()
+    closing = AsyncExitStack()
     try:
         await check_role(database)
         await check_schema(database)
@@ -155,17 +156,26 @@ async def open_house(
             environment=settings.environment,
             cache_seconds=settings.vault.cache_seconds,
         )
-        connected = await outside.enter_async_context(
+        connected = await closing.enter_async_context(
             accounts(settings.integrations, database=database, vault=vault, clock=now, followers=FOLLOWERS)
         )
-        meaning = await outside.enter_async_context(
+        meaning = await closing.enter_async_context(
             embedding(settings.embedding, embeddings, perform=lambda action: commands.perform(action))
         )
-        boxes = sandboxes(settings, database=database, vault=vault, clock=now)
-        outside.push_async_callback(boxes.sessions.close)
+        way_out = outside(settings.sandbox)
+        closing.push_async_callback(way_out.close)
+        boxes = sandboxes(
+            settings,
+            database=database,
+            vault=vault,
+            clock=now,
+            carrier=way_out,
+            perform=lambda action: commands.perform(action),
+        )
+        closing.push_async_callback(boxes.sessions.close)
         permits, rulebook = Permits(clock=now), Rulebook(database=database, vault=vault)
         webhooks = Network(loopback=loopback_of(settings.proof))
-        outside.push_async_callback(webhooks.close)
+        closing.push_async_callback(webhooks.close)
         proof = proving(settings.proof, database=database, vault=vault, clock=now, network=webhooks)
         parts = Parts(
             settings=settings,
@@ -207,5 +217,5 @@ async def open_house(
                 rooms=parts.rooms,
             )
     finally:
-        await outside.aclose()
+        await closing.aclose()
         await database.close()

@@ -1,10 +1,9 @@
-"""Puts sandboxes together: the backend, the sessions over it, the artifact store, and files from the room that keeps them."""
+"""Puts sandboxes together: the backends, the sessions over it, the artifact store, and files from the room that keeps them."""
 
-import asyncio
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,10 +21,14 @@ from joule.kernel.settings import Settings
 from joule.vault.vault import Vault
 from memory import queries, saving
 from sandbox.artifacts.collect import RunLimits
+from sandbox.artifacts.room import Room
 from sandbox.artifacts.shelf import Shelf
 from sandbox.artifacts.store import BucketStore, FolderStore, Store
-from sandbox.configured import backend_of, spec_of
-from sandbox.contract import Probe, SandboxBackend
+from sandbox.choosing import Backends
+from sandbox.configured import kinds_of, spec_of
+from sandbox.egress.door import Perform as PerformReach
+from sandbox.egress.doors import Doors
+from sandbox.egress.passing import Carrier, Passing
 from sandbox.files import Granted, KeptFile
 from sandbox.queries import is_due
 from sandbox.running import Running
@@ -34,7 +37,6 @@ from sandbox.upkeep import Organisations, Perform, Upkeep
 
 _MIB = 2**20
 _SWEPT_EVERY = timedelta(minutes=1)
-_ASKED_AGAIN_AFTER = timedelta(minutes=1)  # where no sandbox could be started
 
 
 class FilesOfProjects:
@@ -84,37 +86,19 @@ class FilesOfProjects:
         return KeptFile(file=saved.file, name=saved.name, version=saved.version)
 
 
-class Availability:
-    """Whether a sandbox can be started here. Tried once where it works, and again now and then where it does not."""
-
-    def __init__(self, *, backend: SandboxBackend, clock: Clock) -> None:
-        self._backend, self._clock = backend, clock
-        self._found: Probe | None = None
-        self._at: datetime | None = None
-        self._asking = asyncio.Lock()
-
-    async def __call__(self) -> bool:
-        async with self._asking:
-            if self._found is None or (not self._found.ok and self._is_stale()):
-                self._found, self._at = await self._backend.probe(), self._clock.now()
-            return self._found.ok
-
-    def _is_stale(self) -> bool:
-        return self._at is None or self._clock.now() - self._at >= _ASKED_AGAIN_AFTER
-
-
 @dataclass(frozen=True, kw_only=True)
 class Sandboxes:
     """The parts that code is run and artifacts are kept with."""
 
-    backend: SandboxBackend
+    backends: Backends
     sessions: Sessions
     running: Running
     files: FilesOfProjects
     store: Store
     database: Database
     clock: Clock
-    available: Availability
+    passing: Passing
+    shelf: Shelf
 
     async def known_project(self, session: AsyncSession, org: OrgId, project: ProjectId) -> bool:
         """Whether the project is still there."""
@@ -138,10 +122,21 @@ class Sandboxes:
         )
 
 
-def sandboxes(settings: Settings, *, database: Database, vault: Vault, clock: Clock) -> Sandboxes:
-    """The parts; no sandbox is started yet. Raises `Misconfigured` for a store that would send bytes in clear."""
-    backend = backend_of(settings, clock=clock)
-    sessions = Sessions(database=database, vault=vault, clock=clock, backend=backend, spec=spec_of(settings))
+def sandboxes(
+    settings: Settings, *, database: Database, vault: Vault, clock: Clock, carrier: Carrier, perform: PerformReach
+) -> Sandboxes:
+    """The parts; no sandbox is started yet. Raises `Misconfigured` for a store that would send bytes in clear.
+
+    `carrier` carries what code asks of hosts outside, once the gate (`perform`) has let it through.
+    """
+    backends = Backends(
+        kinds=kinds_of(settings, clock=clock), usual=settings.sandbox.backend, database=database, clock=clock
+    )
+    passing = Passing(database=database, vault=vault, carrier=carrier)
+    doors = Doors(database=database, passing=passing, perform=perform)
+    sessions = Sessions(
+        database=database, vault=vault, clock=clock, backends=backends, spec=spec_of(settings), doors=doors
+    )
     files = FilesOfProjects(
         database=database, vault=vault, clock=clock, max_bytes=settings.web.max_upload_mb * 1_000_000
     )
@@ -153,17 +148,19 @@ def sandboxes(settings: Settings, *, database: Database, vault: Vault, clock: Cl
         store=store,
         kept_for=timedelta(hours=chosen.hours),
         organisation_bytes=chosen.organisation_mb * _MIB,
+        room=Room(store=store, clock=clock, total=chosen.total_mb * _MIB),
     )
     limits = RunLimits(file_bytes=chosen.file_mb * _MIB, files=chosen.per_run, bytes_together=chosen.run_mb * _MIB)
     return Sandboxes(
-        backend=backend,
+        backends=backends,
         sessions=sessions,
-        running=Running(sessions=sessions, files=files, shelf=shelf, limits=limits),
+        running=Running(sessions=sessions, files=files, shelf=shelf, limits=limits, doors=doors),
         files=files,
         store=store,
         database=database,
         clock=clock,
-        available=Availability(backend=backend, clock=clock),
+        passing=passing,
+        shelf=shelf,
     )
 
 

@@ -1,4 +1,4 @@
-"""Puts planted words wherever memory, the knowledge base and policies keep any: items, proposals, entries, documents, drafts."""
+"""Puts planted words wherever memory, documents, policies and the hosts that code may reach keep any."""
 
 import json
 from typing import Any
@@ -11,6 +11,8 @@ from memory.actions import CreateProject
 from memory.entries.actions import PutEntry, SearchEntries
 from memory.items.actions import DeclineItem, ExportItems, ProposeItem, Recall, Remember
 from memory.knowledge.actions import AddDocument, IndexDocument, ReadDocument, RenameDocument, SearchKnowledge
+from sandbox.egress.actions import ListOutsideHost
+from sandbox.egress.results import Secret
 
 
 async def fill(house: House, owner: Principal, planted: Planted) -> None:
@@ -30,6 +32,14 @@ async def fill(house: House, owner: Principal, planted: Planted) -> None:
     await perform(PutEntry(namespace=namespace, key=key, value=entry, **about))
     await perform(SearchEntries(query=word("question to entries"), **about))
     await _document(house, about, planted)
+    await perform(
+        ListOutsideHost(
+            principal=owner,
+            host=f"{word('host that code may reach')}.example.com",
+            header="Authorization",
+            secret=Secret(planted.secret("key of a host that code may reach")),
+        )
+    )
 
 
 async def _policies(house: House, owner: Principal, planted: Planted) -> None:

@@ -71,7 +71,7 @@ def _decisions(count: int) -> list[float]:
     policy = Policy(POLICIES, actions=[Think, Ring, ListFiles, ReadFile, Recall, Remember])
     org = OrgId(new_id())
     action = Ring(principal=somebody(org), step=0)
-    facts = facts_of(action, provenance=Provenance.WORDS, approved=False)
+    facts = facts_of(action, provenance=Provenance.WORDS, approved=False, boundary="none")
     took = []
     for _decision in range(count):
         who = str(new_id())  # nobody asked before: what is timed is a decision, not the memory of one

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import secrets
-import shutil
 import statistics
 import sys
 import time
@@ -16,6 +15,7 @@ from joule.bench.report import Report
 from joule.kernel.clock import SystemClock
 from joule.kernel.settings import Settings
 from sandbox.contract import Exited, Output, SandboxSpec
+from sandbox.gvisor.jail import Gvisor
 from sandbox.local import bwrap
 from sandbox.local.backend import LocalBackend
 from sandbox.local.session import LocalSandbox
@@ -54,8 +54,8 @@ async def run(*, quick: bool, **_: object) -> Report:
         figures["sessions_at_once_ms"] = await _milliseconds(lambda: _at_once(backend))
     finally:
         await backend.close()
-    if (runsc := shutil.which("runsc")) is not None:
-        figures["gvisor_cold_p50_ms"] = await _gvisor(runsc, max(turns // 5, 3))
+    gvisor = await _behind_gvisor(max(turns // 5, 3))
+    figures |= gvisor
     figures |= {"race_opens": opens, "race_leaks": await _race.leaks(opens, way="plain")}
     figures["race_leaks_naive"] = await _race.leaks(opens, way="naive")
     return Report(
@@ -71,7 +71,7 @@ async def run(*, quick: bool, **_: object) -> Report:
             "from asking for a sandbox, or for a job in one that stands, to its first word, beside the same Python as a "
             "plain subprocess; memory as this process's share of what is shared"
             + ("" if "warm_pandas_p50_ms" in figures else "; the data pack is not installed")
-            + ("" if runsc else "; runsc is not installed")
+            + ("" if gvisor else "; gVisor cannot be started here")
         ),
     )
 
@@ -138,10 +138,20 @@ async def _subprocess() -> None:
     await _ran([bwrap.interpreter().program, "-I", "-c", _PLAIN])
 
 
-async def _gvisor(runsc: str, turns: int) -> float:
-    command = [runsc, *(["--rootless"] if os.geteuid() else []), "--network=none", "do", bwrap.interpreter().program]
-    took = [await _milliseconds(lambda: _ran([*command, "-I", "-c", _PLAIN])) for _ in range(turns)]
-    return statistics.median(took)
+async def _behind_gvisor(turns: int) -> dict[str, float]:
+    """The same behind gVisor, as the product starts it; nothing where it cannot be started."""
+    backend = LocalBackend(clock=SystemClock(), jail=Gvisor())
+    try:
+        if not (await backend.probe()).ok:
+            return {}
+        cold = [await _cold(backend) for _ in range(turns)]
+        async with _made(backend) as sandbox:
+            return {
+                "gvisor_cold_p50_ms": statistics.median(cold),
+                "gvisor_warm_p50_ms": await _warm(sandbox, _PLAIN, turns),
+            }
+    finally:
+        await backend.close()
 
 
 async def _ran(command: Sequence[str]) -> None:

@@ -224,9 +224,9 @@ async def reading(settings: Settings) -> tuple[bool, str, str]:
 
 async def sandbox(settings: Settings) -> tuple[bool, str, str]:
     from joule.kernel.clock import SystemClock
-    from sandbox.configured import backend_of
+    from sandbox.configured import probed
 
-    probe = await backend_of(settings, clock=SystemClock(), warm=False).probe()
+    probe = await probed(settings, clock=SystemClock())
     return probe.ok, f"{probe.backend} sandbox ({probe.boundary.value}) {_held(probe.ok, probe.reason)}", probe.fix
 
 

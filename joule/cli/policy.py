@@ -29,6 +29,7 @@ ACTIONS = (
     "integrations.care.actions",
     "integrations.mcp.actions",
     "sandbox.actions",
+    "sandbox.egress.actions",
     "traces.otel.actions",
     "traces.proof.actions",
     "traces.grants.actions",

@@ -3,7 +3,7 @@
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import click
 
@@ -23,16 +23,20 @@ def command() -> None:
     """Try, list and end sandboxes; install what code in them may import."""
 
 
+KIND = click.Choice(["local", "gvisor", "e2b"])
+
+
 @command.command("probe")
+@click.option("--kind", type=KIND, help="Try this kind, in place of the usual one.")
 @reporting
-async def probe(output: Output) -> None:
+async def probe(output: Output, kind: str | None) -> None:
     """Start a sandbox, run something in it, and say whether it held.
 
     Exits with 1, and says what to do, when none can be started: then no code is run at all.
     """
-    from sandbox.configured import backend_of
+    from sandbox.configured import probed
 
-    found = await backend_of(read_settings(), clock=SystemClock(), warm=False).probe()
+    found = await probed(read_settings(), clock=SystemClock(), kind=kind)
     words = f"The {found.backend} sandbox started and held. Its boundary: {found.boundary.value}."
     if not found.ok:
         words = f"No {found.backend} sandbox: {found.reason}\nWhat to do: {found.fix}"
@@ -61,8 +65,9 @@ async def install_pack(output: Output) -> None:
 
 @command.command("run")
 @click.argument("program", type=click.File("rb"))
+@click.option("--kind", type=KIND, help="Use this kind, in place of the usual one.")
 @reporting
-async def run(output: Output, program: BinaryIO) -> None:
+async def run(output: Output, program: BinaryIO, kind: str | None) -> None:
     """Run a Python file of yours (- for standard input) in a sandbox of its own, with no file of any project.
 
     Nothing of it is kept. Exits with 0 only when the program did.
@@ -70,9 +75,10 @@ async def run(output: Output, program: BinaryIO) -> None:
     from sandbox.configured import backend_of, spec_of
 
     settings = read_settings()
-    backend = backend_of(settings, clock=SystemClock(), warm=False)
+    backend = backend_of(settings, clock=SystemClock(), kind=kind)
     try:
-        sandbox = await backend.create(replace(spec_of(settings), labels={"for": "operator"}), key="cli")
+        spec = replace(spec_of(settings), labels={"for": "operator"})
+        sandbox = await backend.create(spec, key=uuid4().hex)
         said, ended = await _heard(sandbox, program.read().decode(errors="replace"), output)
     finally:
         await backend.close()
@@ -137,3 +143,33 @@ async def kill(output: Output, session: UUID) -> None:
     async with opened() as (house, person):
         ended = await house.commands.perform(EndSession(principal=person, session=session))
     output.result(ended, f"Ended {ended.session}")
+
+
+@command.command("choose")
+@click.argument("kind", type=KIND, required=False)
+@click.option("--usual", is_flag=True, help="Leave it to the operator again.")
+@reporting
+async def choose(output: Output, kind: str | None, usual: bool) -> None:
+    """Choose the KIND of sandbox your organisation's code runs in; without one, say what is chosen.
+
+    The kind is tried first. Sessions of another kind end with their next use.
+    """
+    from sandbox.actions import ChooseBackend
+    from sandbox.choosing import choice_of
+
+    if kind is not None and usual:
+        raise click.UsageError("Name a kind, or give --usual.")
+    async with opened() as (house, person):
+        backends = house.sandboxes.backends
+        if kind is None and not usual:
+            async with house.database.read(person.org) as session:
+                chosen = await choice_of(session, person.org)
+            found = {"chosen": chosen, "usual": backends.usual, "offered": list(backends.kinds)}
+            whose = "the operator's choice" if chosen is None else "your organisation's choice"
+            output.result(found, f"{chosen or backends.usual} ({whose}); offered: {', '.join(backends.kinds)}")
+            return
+        if kind is not None and not (probe := await backends.probed(kind)).ok:
+            output.result(probe, f"No {kind} sandbox: {probe.reason}\nWhat to do: {probe.fix}\nNothing was changed.")
+            raise Failed
+        made = await house.commands.perform(ChooseBackend(principal=person, backend=kind))
+    output.result(made, f"Code runs in {made.backend} sandboxes from now on. Their boundary: {made.boundary}.")

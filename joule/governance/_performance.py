@@ -76,6 +76,7 @@ class Performance:
             task=self._journal.task,
             own_words=about["facts"]["provenance"] == Provenance.WORDS,
             approved=approval is not None,
+            boundary=about["facts"]["boundary"],
             progress=self._progress(call),
         )
         doing = _Doing(

@@ -9,15 +9,17 @@ from joule.governance.decision import Facts
 from joule.governance.flow import Provenance
 from joule.kernel.action import Action
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised when a fact is added, goes, or comes to mean something else; each task records the one it was decided by."""
 
-FACTS: Final = frozenset({"role", "via", "effect", "purpose", "integrity", "training", "provenance", "approved"})
+FACTS: Final = frozenset(
+    {"role", "via", "effect", "purpose", "integrity", "training", "provenance", "approved", "boundary"}
+)
 """All that a policy may look at beside the action: exactly what `facts_of` gives."""
 
 
-def facts_of(action: Action[Any], *, provenance: Provenance, approved: bool) -> Facts:
-    """What the policy may know of an action."""
+def facts_of(action: Action[Any], *, provenance: Provenance, approved: bool, boundary: str) -> Facts:
+    """What the policy may know of an action. `boundary` is what code of its task runs behind, or "none"."""
     return {
         "role": action.principal.role.value,
         "via": action.principal.via.value,
@@ -27,6 +29,7 @@ def facts_of(action: Action[Any], *, provenance: Provenance, approved: bool) -> 
         "training": action.label.training.value,
         "provenance": provenance.value,
         "approved": approved,
+        "boundary": boundary,
     }
 
 

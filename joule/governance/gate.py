@@ -58,20 +58,26 @@ class Gate:
         """The policies that decide for an organisation now."""
         return await self._rulebook.of(org, self.policy) if self._rulebook else InForce(policy=self.policy)
 
-    def over(
-        self, journal: TaskJournal, *, words: str = "", stop: Stop | None = None, rules: InForce | None = None
-    ) -> "TaskGate":
-        """The gate for one task. `words`: all the person wrote in this conversation; `rules`: just found in force."""
-        return TaskGate(self, journal, words=words, stop=stop, rules=rules)
+    def over(self, journal: TaskJournal, *, words: str = "", **about: Any) -> "TaskGate":
+        """The gate for one task. `words`: all the person wrote in this conversation; for `about` see `TaskGate`."""
+        return TaskGate(self, journal, words=words, **about)
 
 
 class TaskGate:
     """The gate over one task's journal."""
 
     def __init__(
-        self, gate: Gate, journal: TaskJournal, *, words: str, stop: Stop | None, rules: InForce | None
+        self,
+        gate: Gate,
+        journal: TaskJournal,
+        *,
+        words: str,
+        stop: Stop | None = None,
+        rules: InForce | None = None,
+        behind: str = "",
     ) -> None:
-        self.journal = journal
+        """`rules`: those just found in force; `behind`: what code of this task runs behind."""
+        self.journal, self._behind = journal, behind or "none"
         self._gate, self._words, self._stop = gate, words, stop or Stop()
         self._minted: set[UUID] = set()
         self._calls: dict[str, asyncio.Lock] = {}
@@ -189,4 +195,4 @@ class TaskGate:
 
     def _facts(self, action: Action[Any], *, approved: bool) -> Facts:
         came_from = provenance_of(action, words=self._words, minted=self._minted)
-        return facts_of(action, provenance=came_from, approved=approved)
+        return facts_of(action, provenance=came_from, approved=approved, boundary=self._behind)

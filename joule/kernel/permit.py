@@ -33,6 +33,7 @@ class Permit:
     issued_at: datetime
     own_words: bool = False  # every relevant argument stands in the person's own words: the gate has looked
     approved: bool = False  # a person was shown exactly this, and agreed
+    boundary: str = "none"  # what code of this task runs behind, as the policies were told
     progress: Progress = field(default=_unheard, repr=False)  # text to show while it runs; journalled, then streamed
 
 
@@ -59,6 +60,7 @@ class Permits:
         task: TaskId,
         own_words: bool = False,
         approved: bool = False,
+        boundary: str = "none",
         progress: Progress = _unheard,
     ) -> Permit:
         permit = Permit(
@@ -68,6 +70,7 @@ class Permits:
             issued_at=self._clock.now(),
             own_words=own_words,
             approved=approved,
+            boundary=boundary,
             progress=progress,
         )
         self._unspent[id(permit)] = permit

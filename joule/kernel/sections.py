@@ -18,7 +18,13 @@ class SandboxSettings(BaseSettings):
 
     model_config = section("JOULE_SANDBOX_")
 
-    backend: Annotated[Literal["local"], Field(description="Which kind of sandbox; see docs/sandbox.md.")] = "local"
+    backend: Annotated[
+        Literal["local", "gvisor", "e2b"],
+        Field(description="Kind of sandbox for organisations that chose none; see docs/sandbox.md."),
+    ] = "local"
+    offered: Annotated[
+        str, Field(description="Kinds of sandbox an organisation may choose, by name, separated by commas.")
+    ] = "local,gvisor,e2b"
     cpu_seconds: Annotated[int, Field(ge=1, le=600, description="Most processor time of one command.")] = 20
     wall_seconds: Annotated[int, Field(ge=1, le=900, description="Longest time one command may take.")] = 60
     memory_mb: Annotated[
@@ -41,8 +47,42 @@ class SandboxSettings(BaseSettings):
             ge=0, le=8, description="Sandboxes with the data pack loaded that each worker keeps ready; ~100 MiB each."
         ),
     ] = 1
+    outside_port: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=65535,
+            description="Port on loopback that may be listed as a host code can reach, for trying; 0: none.",
+        ),
+    ] = 0
     packs: Annotated[
         Path | None, Field(description="Folder of the data packs; empty: `packs` under the home folder.")
+    ] = None
+
+
+class E2bSettings(BaseSettings):
+    """Sandboxes at E2B, or at a server of one's own that speaks as E2B does."""
+
+    model_config = section("JOULE_E2B_")
+
+    api_key: Annotated[SecretStr | None, Field(description="Key of the E2B account; empty: E2B_API_KEY.")] = None
+    template: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9._/-]{1,100}$", description="Template of its sandboxes; it needs bash and python3."),
+    ] = "base"
+    installation: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z0-9-]{1,40}$",
+            description="Name of this Joule at E2B; two that share an account need two, or each ends the other's sandboxes.",
+        ),
+    ] = "joule"
+    domain: Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,200}$", description="Domain of the E2B service.")] = "e2b.app"
+    api_url: Annotated[str | None, Field(description="Address of another control plane; https unless on loopback.")] = (
+        None
+    )
+    sandbox_url: Annotated[
+        str | None, Field(description="Address of that server's sandboxes; https unless on loopback.")
     ] = None
 
 
@@ -66,6 +106,9 @@ class ArtifactSettings(BaseSettings):
     file_mb: Annotated[int, Field(ge=1, le=200, description="Largest artifact, in MiB.")] = 25
     per_run: Annotated[int, Field(ge=1, le=500, description="Most artifacts of one run.")] = 50
     run_mb: Annotated[int, Field(ge=1, le=2000, description="Most artifacts of one run together, in MiB.")] = 100
+    total_mb: Annotated[
+        int, Field(ge=1, description="Most artifacts of all organisations together, as they lie in the store, in MiB.")
+    ] = 10_240
     organisation_mb: Annotated[
         int, Field(ge=1, description="Most artifacts of one organisation at a time, pinned ones too, in MiB.")
     ] = 1024

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
-from joule.kernel.sections import ArtifactSettings, OtelSettings, ProofSettings, SandboxSettings, section
+from joule.kernel.sections import ArtifactSettings, E2bSettings, OtelSettings, ProofSettings, SandboxSettings, section
 
 RetentionClass = Literal["1d", "7d", "30d", "90d", "1y", "7y"]
 
@@ -244,6 +244,7 @@ class Settings(BaseSettings):
     web: Annotated[WebSettings, Field(default_factory=WebSettings)]
     integrations: Annotated[IntegrationSettings, Field(default_factory=IntegrationSettings)]
     sandbox: Annotated[SandboxSettings, Field(default_factory=SandboxSettings)]
+    e2b: Annotated[E2bSettings, Field(default_factory=E2bSettings)]
     artifacts: Annotated[ArtifactSettings, Field(default_factory=ArtifactSettings)]
     proof: Annotated[ProofSettings, Field(default_factory=ProofSettings)]
     otel: Annotated[OtelSettings, Field(default_factory=OtelSettings)]

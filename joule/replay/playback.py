@@ -98,9 +98,9 @@ class Playback:
         recorded = step.intent or refused or step.lacking or step.asked
         if recorded is None or "facts" not in recorded.attrs:
             return
-        then = recorded.attrs["facts"]
+        then = {"boundary": "none", **recorded.attrs["facts"]}  # of before there was a choice
         came_from = provenance_of(action, words=self._words, minted=self._minted)
-        now = facts_of(action, provenance=came_from, approved=bool(then["approved"]))
+        now = facts_of(action, provenance=came_from, approved=bool(then["approved"]), boundary=str(then["boundary"]))
         # What the author was at that step only the record knows: it may have changed while the task waited.
         facts = {**now, "role": then["role"]}
         self._note(

@@ -20,6 +20,7 @@ from joule.web.context import House, Web
 from joule.web.guards import Address, Guards
 from joule.web.markdown import Renderer
 from joule.web.rendering import Templates
+from memory.knowledge.reading.glance import Glancer
 
 _UPLOAD_SLACK = 4096  # bytes
 _QUIET = TelemetryConfig(tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False)
@@ -52,6 +53,7 @@ def build_app(house: House) -> FastAPI:
             database=house.database, vault=house.vault, clock=house.clock, lifetimes=Lifetimes.of(settings)
         ),
         addresses=Addresses(database=house.database, vault=house.vault),
+        glancer=Glancer(),
         own_apps=frozenset(read_file(house.settings.integrations.clients_file)),
     )
     places = Places(

@@ -18,7 +18,9 @@ from joule.vault.vault import Vault
 from joule.web.guards import Address
 from joule.web.markdown import Renderer
 from joule.web.rendering import Templates
+from memory.knowledge.reading.glance import Glancer
 from sandbox.artifacts.store import Store
+from sandbox.choosing import Backends
 from traces.proof.signing import PublicKey
 from traces.proof.verifying import Checked
 
@@ -33,11 +35,13 @@ class Performs(Protocol):
         ...
 
 
-class Artifacts(Protocol):
-    """Where what came out of sandboxes lies."""
+class Sandboxes(Protocol):
+    """Where what came out of sandboxes lies, and the kinds of them."""
 
     @property
     def store(self) -> Store: ...
+    @property
+    def backends(self) -> Backends: ...
 
 
 class Keys(Protocol):
@@ -77,7 +81,7 @@ class House(Protocol):
     @property
     def reasons(self) -> Mapping[str, str]: ...
     @property
-    def sandboxes(self) -> Artifacts: ...
+    def sandboxes(self) -> Sandboxes: ...
     @property
     def proofs(self) -> Proves: ...
     @property
@@ -94,6 +98,7 @@ class Web:
     address: Address
     visitors: Visitors
     addresses: Addresses
+    glancer: Glancer
     own_apps: frozenset[str] = frozenset()  # providers at which the deployment has an app of its own
 
     @property

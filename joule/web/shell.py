@@ -68,6 +68,7 @@ _PLACES = (
     ("/admin/settings", "Settings", "gear", Permission.SETTINGS),
     ("/admin/policy", "Policy", "hand", Permission.SETTINGS),
     ("/admin/data-use", "Data use", "shield", Permission.SETTINGS),
+    ("/admin/sandboxes", "Sandboxes", "code", Permission.SETTINGS),
     (_RETENTION, "Retention", "clock", Permission.SETTINGS),
     ("/admin/audit", "Audit log", "list", Permission.SETTINGS),
     ("/admin/proof", "Proof", "check", Permission.SETTINGS),

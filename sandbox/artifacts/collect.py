@@ -13,6 +13,7 @@ from sandbox.results import RefusedFile
 
 OUT = "out"
 _BROKEN = "the sandbox answered nonsense and was ended"
+MOST_TOLD = 20  # files of one run that are refused for what they are, each by name
 MOST_LISTED = 1_000  # entries of the out folder that are looked at
 
 
@@ -36,7 +37,7 @@ class Found:
 async def collected(sandbox: Sandbox, limits: RunLimits) -> AsyncIterator[Found | RefusedFile]:
     """One file after another, sorted by name. A sandbox that is gone has nothing more to give."""
     try:
-        entries = await sandbox.listed(OUT, limit=MOST_LISTED)
+        entries = await sandbox.listed(OUT, limit=MOST_LISTED, odd=True)
     except (SandboxGone, PathRefused):
         return
     except ProtocolBroken:
@@ -44,7 +45,14 @@ async def collected(sandbox: Sandbox, limits: RunLimits) -> AsyncIterator[Found 
         return
     files = together = 0
     seen: set[str] = set()
+    odd = [each for each in entries if each.refused is not None]
+    for entry in odd[:MOST_TOLD]:
+        yield RefusedFile(name=paths.shown(entry.path.removeprefix(f"{OUT}/")), reason=entry.refused or paths.NO_NAME)
+    if len(odd) > MOST_TOLD:
+        yield RefusedFile(name=None, reason=f"{len(odd) - MOST_TOLD} more are no plain files with plain names")
     for entry in entries:
+        if entry.refused is not None:
+            continue
         name = _plain(entry.path)
         if name is None or name.casefold() in seen:
             yield RefusedFile(name=None, reason="its name cannot be kept")

@@ -20,8 +20,10 @@ from joule.kernel.label import Label
 from joule.vault.keys import Keyring
 from joule.vault.vault import Vault
 from sandbox import _labels
+from sandbox.artifacts import rules
 from sandbox.artifacts.collect import Found
 from sandbox.artifacts.errors import StoreAway
+from sandbox.artifacts.room import Room
 from sandbox.artifacts.sniff import media_type
 from sandbox.artifacts.store import Store, sealed
 from sandbox.results import ArtifactMade, RefusedFile
@@ -67,7 +69,10 @@ class _Staged:
 
 @dataclass(frozen=True, kw_only=True)
 class Shelf:
-    """The artifacts of a deployment. `organisation_bytes` bounds what one organisation has at a time."""
+    """The artifacts of a deployment. `organisation_bytes` bounds what one organisation has at a time, `room` what all have.
+
+    They are kept for as long as their organisation chose, else for `kept_for`.
+    """
 
     database: Database
     vault: Vault
@@ -75,6 +80,7 @@ class Shelf:
     store: Store
     kept_for: timedelta
     organisation_bytes: int
+    room: Room
 
     async def keep(self, origin: Origin, files: AsyncIterable[Found | RefusedFile]) -> Kept:
         """All of `files` that can be kept, as artifacts. What cannot is told; nothing here fails a run that is over."""
@@ -85,6 +91,9 @@ class Shelf:
                 refused.append(each)
                 continue
             try:
+                if not await self.room.takes(len(each.content)):
+                    refused.append(RefusedFile(name=each.name, reason="there is no room left for anybody's artifacts"))
+                    continue
                 staged.append(await self._staged(origin, each))
             except StoreAway:
                 refused.append(RefusedFile(name=each.name, reason="the artifact store could not be written"))
@@ -121,6 +130,7 @@ class Shelf:
         await lock_account(session, origin.org)
         keyring = await self.vault.keyring(session, origin.org)
         now, used = self.clock.now(), await used_bytes(session, origin.org)
+        until = now + await rules.kept_for(session, origin.org, otherwise=self.kept_for)
         made: list[ArtifactMade] = []
         refused: list[RefusedFile] = []
         for each in staged:
@@ -139,11 +149,17 @@ class Shelf:
                 await _doom(session, origin, each.blob, now)
                 continue
             used += each.size
-            made.append(await self._row(session, keyring, origin, each, now))
+            made.append(await self._row(session, keyring, origin, each, now, until))
         return tuple(made), tuple(refused)
 
     async def _row(
-        self, session: WriteSession, keyring: Keyring, origin: Origin, staged: _Staged, now: datetime
+        self,
+        session: WriteSession,
+        keyring: Keyring,
+        origin: Origin,
+        staged: _Staged,
+        now: datetime,
+        until: datetime,
     ) -> ArtifactMade:
         blob = await session.scalar(
             select(col(ArtifactBlobRow.id))
@@ -171,7 +187,7 @@ class Shelf:
             size=staged.size,
             media_type=staged.kind,
             created_at=now,
-            expires_at=now + self.kept_for,
+            expires_at=until,
             source_task=origin.task,
             decision_id=origin.decision,
             **_labels.columns(origin.label),

@@ -38,6 +38,10 @@ class Store(Protocol):
         """Forget it; forgetting what is not there is no error."""
         ...
 
+    def used(self) -> int:
+        """How many bytes lie in it, of all organisations together."""
+        ...
+
 
 class FolderStore:
     """A folder of this machine. `root` is made when it is first needed, for its owner alone."""
@@ -80,6 +84,14 @@ class FolderStore:
         except OSError as problem:
             raise StoreAway() from problem
 
+    def used(self) -> int:
+        found = 0
+        for folder, _, names in os.walk(self._root):
+            for name in names:
+                with suppress(FileNotFoundError):  # it ended just now
+                    found += os.stat(os.path.join(folder, name), follow_symlinks=False).st_size
+        return found
+
     def _path(self, org: OrgId, blob: UUID) -> Path:
         return self._root / org.hex / blob.hex[-2:] / blob.hex
 
@@ -102,6 +114,15 @@ class BucketStore:
 
     def delete(self, org: OrgId, blob: UUID) -> None:
         self._ask("delete_object", Key=self._key(org, blob))
+
+    def used(self) -> int:
+        found, more = 0, dict[str, str]()
+        while True:
+            told = self._ask("list_objects_v2", Prefix=self._prefix, **more)
+            found += sum(int(each["Size"]) for each in told.get("Contents", ()))
+            if not told.get("IsTruncated"):
+                return found
+            more = {"ContinuationToken": told["NextContinuationToken"]}
 
     def _key(self, org: OrgId, blob: UUID) -> str:
         return f"{self._prefix}{org.hex}/{blob.hex}"

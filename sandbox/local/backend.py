@@ -1,4 +1,4 @@
-"""The backend `local`: makes sandboxes on this machine, knows those it made, and ends those whose time is over."""
+"""The backends of this machine: make sandboxes, know those they made, and end those whose time is over."""
 
 import asyncio
 import secrets
@@ -14,6 +14,8 @@ from joule.kernel.clock import Clock
 from sandbox.contract import Boundary, KnownSandbox, Probe, SandboxId, SandboxSpec
 from sandbox.errors import SandboxGone, SandboxUnavailable
 from sandbox.local import bwrap
+from sandbox.local.groups import Groups
+from sandbox.local.jail import Bubblewrap, Jail
 from sandbox.local.session import LocalSandbox
 from sandbox.local.spares import Spares
 from sandbox.local.wire import MOST, Wire
@@ -25,19 +27,40 @@ READY_WITHIN = 20.0  # seconds; loading the pack on a busy machine is most of it
 class LocalBackend:
     """Implements `SandboxBackend`. Its sandboxes do not outlive the process: their guests die with it."""
 
-    name = "local"
-    boundary = Boundary.NAMESPACE
-
-    def __init__(self, *, clock: Clock, pack: Path | None = None, packs: Packs | None = None, warm: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        jail: Jail | None = None,
+        pack: Path | None = None,
+        packs: Packs | None = None,
+        warm: int = 0,
+        groups: Groups | None = None,
+    ) -> None:
         """Guests may import from the folder `pack`, or from what is installed in `packs` when they are made.
 
-        `warm` sandboxes with the pack loaded are kept ready, from the first time that one was asked for.
+        `warm` sandboxes with the pack loaded are kept ready, from the first time that one was asked for. Without
+        another `jail`, it is bubblewrap's. Each sandbox has a control group of its own where there are `groups`.
         """
         self._clock, self._pack, self._packs = clock, pack, packs
+        self._jail: Jail = jail or Bubblewrap()
+        self._groups = groups
         self._sandboxes: dict[SandboxId, LocalSandbox] = {}
         self._keys: dict[str, SandboxId] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._spares = Spares(self._started, most=warm)
+
+    @property
+    def name(self) -> str:
+        return self._jail.name
+
+    @property
+    def boundary(self) -> Boundary:
+        return self._jail.boundary
+
+    @property
+    def leads_out(self) -> bool:
+        return self._jail.leads_out
 
     async def probe(self) -> Probe:
         try:
@@ -54,7 +77,7 @@ class LocalBackend:
         except SandboxGone as problem:
             fix = "Run it again; if it ends again, look for what ends processes here (journalctl -k)."
             return Probe(ok=False, backend=self.name, boundary=self.boundary, reason=str(problem), fix=fix)
-        if (seen.processes or 0) < 2 or not seen.inodes:
+        if (seen.processes or 0) < 2 or not seen.memory_bytes or seen.inodes == 0:
             return Probe(
                 ok=False,
                 backend=self.name,
@@ -134,13 +157,17 @@ class LocalBackend:
 
     async def _started(self, spec: SandboxSpec) -> LocalSandbox:
         site = await self._site(spec)
+        group = None if self._groups is None else self._groups.made(spec.limits)
         ours, theirs = socket.socketpair()
         with theirs:
             try:
                 # Not in a thread: it is told to die with the very thread that started it.
-                process = bwrap.start(spec, connection=theirs.fileno(), pack=site)
+                door = None if group is None else group.door
+                process = self._jail.start(spec, connection=theirs.fileno(), pack=site, group=door)
             except BaseException:
                 ours.close()
+                if group is not None:
+                    group.remove()
                 raise
         reader, writer = await asyncio.open_connection(sock=ours, limit=MOST)
         sandbox = LocalSandbox(
@@ -149,12 +176,14 @@ class LocalBackend:
             process=process,
             wire=Wire(reader, writer),
             clock=self._clock,
+            look=self._jail.look,
+            group=group,
         )
         try:
             async with asyncio.timeout(READY_WITHIN):
                 await sandbox._answer()
         except (SandboxGone, TimeoutError) as problem:
-            raise bwrap.why_not(await _last_words(process, sandbox)) from problem
+            raise self._jail.why_not(await _last_words(process, sandbox)) from problem
         except BaseException:
             await asyncio.shield(sandbox.kill())
             raise

@@ -27,13 +27,25 @@ from sandbox.local.seccomp import program
 
 OLDEST = (0, 8)  # the first that can close the door to further user namespaces behind itself
 INSIDE_UID = 1000
+OUTSIDE = "/opt/outside"  # what code finds the way out with, if there is one
+_LINE = "/run/outside"
 _FIRST_UID, _UIDS = 61_184, 4_000  # systemd's range for users that exist only while something runs
 _PASSWD = b"sandbox:x:1000:1000::/workspace:/bin/sh\n"
 _GROUP = b"sandbox:x:1000:\n"
-_SCRATCH = {"/dev/shm": 32 * 2**20, "/tmp": 64 * 2**20}  # bytes  # noqa: S108
+SCRATCH = {"/dev/shm": 32 * 2**20, "/tmp": 64 * 2**20}  # bytes  # noqa: S108
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/workspace",
+    "LANG": "C.UTF-8",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONPATH": "/opt/site",
+    "MPLBACKEND": "Agg",
+    "MPLCONFIGDIR": "/tmp/mpl",  # noqa: S108
+    "OPENBLAS_NUM_THREADS": "1",
+}
 _ADDRESS_SPACE = 3  # times the memory a sandbox may use: programs reserve more than they touch
 _INSTALL = "Install bubblewrap 0.8 or newer (apt-get install bubblewrap), then run `joule sandbox probe`."
-_IMPORTS = (
+IMPORTS: tuple[str, ...] = (
     "numpy",
     "pandas",
     "matplotlib",
@@ -52,7 +64,7 @@ class Interpreter:
     prefix: str | None  # None: /usr is there anyway
 
 
-def start(spec: SandboxSpec, *, connection: int, pack: Path | None) -> "subprocess.Popen[bytes]":
+def start(spec: SandboxSpec, *, connection: int, pack: Path | None, group: int | None) -> "subprocess.Popen[bytes]":
     """Start a sandbox whose guest serves on the socket `connection`. Raises `SandboxUnavailable`.
 
     The process is the first of its own group, and everything in the sandbox dies with it.
@@ -63,15 +75,30 @@ def start(spec: SandboxSpec, *, connection: int, pack: Path | None) -> "subproce
         "/etc/group": _GROUP,
         "/opt/joule/agent.py": guest(),
     }
-    settings = json.dumps({"limits": limits(spec), "pack": pack is not None, "imports": _IMPORTS})
-    command = [python.program, "-I", "-X", "utf8", "/opt/joule/agent.py", str(connection), settings]
-    return spawn(walls(spec, python, pack), contents, program(platform.machine()), command, connection=connection)
+    imports = [] if pack is None else [*IMPORTS]
+    if spec.way_out is not None:
+        contents[f"{OUTSIDE}/outside.py"] = (files("sandbox.egress.guest") / "outside.py").read_bytes()
+        imports.append("outside")
+    command = serving(python, limits(spec), connection=connection, imports=imports)
+    seccomp, options = program(platform.machine()), walls(spec, python, pack)
+    return spawn(options, contents, seccomp, command, connection=connection, group=group)
 
 
 def spawn(
-    options: Sequence[str], contents: Mapping[str, bytes], seccomp: bytes, command: Sequence[str], *, connection: int
+    options: Sequence[str],
+    contents: Mapping[str, bytes],
+    seccomp: bytes | None,
+    command: Sequence[str],
+    *,
+    connection: int,
+    as_input: bool = False,
+    group: int | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """Run `command` within `options`, with files of these `contents` and that filter. Raises `SandboxUnavailable`."""
+    """Run `command` within `options`, with files of these `contents` and that filter. Raises `SandboxUnavailable`.
+
+    `connection` is handed down under its own number, or `as_input` as the standard input. Without `seccomp` nothing is
+    filtered here: for what brings a filter of its own. All of it is born into the control group `group`, if any.
+    """
     given: list[int] = []
 
     def handed(content: bytes) -> str:
@@ -85,7 +112,7 @@ def spawn(
     hidden = [] if identity is None else _hidden(options)
     options = _through(options, hidden)
     last = [part for path, content in contents.items() for part in ("--file", handed(content), path)]
-    last += ["--remount-ro", "/", "--seccomp", handed(seccomp)]
+    last += ["--remount-ro", "/", *(() if seccomp is None else ("--seccomp", handed(seccomp)))]
     arguments = handed(b"".join(each.encode() + b"\0" for each in (*options, *last)))
     command = ["--args", arguments, "--", *command]
     executable, first, drops = bubblewrap(), ["bwrap"], identity
@@ -96,15 +123,16 @@ def spawn(
         return subprocess.Popen(
             [*first, *command],
             executable=executable,
-            stdin=subprocess.DEVNULL,
+            stdin=connection if as_input else subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env={},
-            pass_fds=[connection, *given],
+            pass_fds=given if as_input else [connection, *given],
             start_new_session=True,
             user=drops,
             group=drops,
             extra_groups=None if drops is None else [],
+            preexec_fn=None if group is None else lambda: os.write(group, b"0"),
         )
     except OSError as problem:
         raise SandboxUnavailable(f"bubblewrap did not start: {problem.strerror}", fix=_INSTALL) from problem
@@ -193,13 +221,7 @@ def walls(spec: SandboxSpec, python: Interpreter, pack: Path | None) -> list[str
     options = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
     options += [
         "--unshare-net",
-        "--disable-userns",
-        "--uid",
-        str(INSIDE_UID),
-        "--gid",
-        str(INSIDE_UID),
-        "--hostname",
-        "sandbox",
+        *("--disable-userns", "--uid", str(INSIDE_UID), "--gid", str(INSIDE_UID), "--hostname", "sandbox"),
     ]
     options += ["--die-with-parent", "--new-session", "--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib64"):
@@ -207,26 +229,26 @@ def walls(spec: SandboxSpec, python: Interpreter, pack: Path | None) -> list[str
     for name in ("ld.so.cache", "localtime", "fonts", "alternatives"):
         options += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     options += ["--proc", "/proc", "--dev", "/dev"]
-    for folder, size in (*_SCRATCH.items(), ("/workspace", spec.limits.disk_bytes)):
+    for folder, size in (*SCRATCH.items(), ("/workspace", spec.limits.disk_bytes)):
         options += ["--size", str(size), "--tmpfs", folder]
     if python.prefix is not None:
         options += ["--ro-bind", python.prefix, python.prefix]
     if pack is not None:
         options += ["--ro-bind", str(pack), "/opt/site"]
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "HOME": "/workspace",
-        "LANG": "C.UTF-8",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": "/opt/site",
-        "MPLBACKEND": "Agg",
-        "MPLCONFIGDIR": "/tmp/mpl",  # noqa: S108
-        "OPENBLAS_NUM_THREADS": "1",
-    }
+    if spec.way_out is not None:
+        options += ["--ro-bind", str(spec.way_out), _LINE]
     options += ["--clearenv"]
-    for name, value in environment.items():
+    for name, value in ENVIRONMENT.items():
         options += ["--setenv", name, value]
+    if spec.way_out is not None:
+        options += ["--setenv", "PYTHONPATH", f"{ENVIRONMENT['PYTHONPATH']}:{OUTSIDE}"]
     return [*options, "--chdir", "/workspace"]
+
+
+def serving(python: Interpreter, most: Mapping[str, int], *, connection: int, imports: Sequence[str]) -> list[str]:
+    """What runs the guest, for a connection of this number. It loads `imports`, if any, before the first job."""
+    settings = json.dumps({"limits": most, "pack": bool(imports), "imports": imports})
+    return [python.program, "-I", "-X", "utf8", "/opt/joule/agent.py", str(connection), settings]
 
 
 def limits(spec: SandboxSpec) -> dict[str, int]:

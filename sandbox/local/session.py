@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,7 +15,8 @@ from joule.kernel.ending import end
 from sandbox import paths
 from sandbox.contract import Entry, Event, Exited, Killer, KnownSandbox, Output, SandboxId, SandboxSpec, Usage
 from sandbox.errors import PathRefused, ProtocolBroken, QuotaExceeded, SandboxGone
-from sandbox.local.watchdog import look
+from sandbox.local.groups import Group
+from sandbox.local.watchdog import Look, look
 from sandbox.local.wire import MOST, Wire, parsed, whole
 
 LOOKS = 0.03  # seconds between two looks while something runs
@@ -26,10 +27,19 @@ class LocalSandbox:
     """Implements `Sandbox`. Made by `LocalBackend` alone."""
 
     def __init__(
-        self, *, name: SandboxId, spec: SandboxSpec, process: "subprocess.Popen[bytes]", wire: Wire, clock: Clock
+        self,
+        *,
+        name: SandboxId,
+        spec: SandboxSpec,
+        process: "subprocess.Popen[bytes]",
+        wire: Wire,
+        clock: Clock,
+        look: Callable[[int], Look] = look,
+        group: Group | None = None,
     ) -> None:
         self.id, self.spec = name, spec
-        self._process, self._wire, self._clock = process, wire, clock
+        self._process, self._wire, self._clock, self._look = process, wire, clock, look
+        self._group = group
         self._created_at = self._used_at = clock.now()
         self._turn = asyncio.Lock()
         self._ended = False
@@ -85,14 +95,15 @@ class LocalSandbox:
                     raise QuotaExceeded("the file", limit=limit)
         return bytes(found)
 
-    async def listed(self, under: str = "", *, limit: int = 1000) -> tuple[Entry, ...]:
+    async def listed(self, under: str = "", *, limit: int = 1000, odd: bool = False) -> tuple[Entry, ...]:
         async with self._use():
-            await self._wire.ask({"op": "list", "under": under and paths.checked(under), "limit": limit})
-            return _entries(await self._answer(), most=limit)
+            await self._wire.ask({"op": "list", "under": under and paths.checked(under), "limit": limit, "odd": odd})
+            found = _entries(await self._answer(), most=limit, odd=odd)
+        return tuple(each for each in found if odd or each.refused is None)
 
     async def usage(self) -> Usage:
         self._expect_alive()
-        return (await asyncio.to_thread(look, self._process.pid)).usage
+        return (await asyncio.to_thread(self._look, self._process.pid)).usage
 
     async def kill(self, reason: Killer = Killer.STOPPED) -> None:
         self._ended = True
@@ -100,6 +111,8 @@ class LocalSandbox:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._wire.close()
         await asyncio.to_thread(self._process.wait)
+        if self._group is not None:
+            await asyncio.to_thread(self._group.remove)
         if self._process.stderr is not None:
             self._process.stderr.close()
 
@@ -116,9 +129,10 @@ class LocalSandbox:
                 try:
                     kind, body = await self._wire.receive()
                 except SandboxGone:
-                    if watch.reason is None:
+                    if watch.reason is None and not (self._group and self._group.ran_out_of_memory):
                         raise
-                    ended = Exited(code=None, signal=signal.SIGKILL, killed_by=watch.reason, seconds=watch.seconds)
+                    by = watch.reason or Killer.MEMORY
+                    ended = Exited(code=None, signal=signal.SIGKILL, killed_by=by, seconds=watch.seconds)
                     break
                 if kind == b"x":
                     ended = _exited(body)
@@ -221,7 +235,7 @@ class _Watch:
                 reason: Killer | None = Killer.WALL
             else:
                 try:
-                    found = await asyncio.to_thread(look, self._sandbox._process.pid)
+                    found = await asyncio.to_thread(self._sandbox._look, self._sandbox._process.pid)
                 except asyncio.CancelledError:
                     raise
                 except BaseException:
@@ -254,17 +268,17 @@ def _exited(body: bytes) -> Exited:
     )
 
 
-def _entries(told: Any, *, most: int) -> tuple[Entry, ...]:
-    """What a guest says its files are. Raises `ProtocolBroken`; names nobody could ask for are left out."""
+def _entries(told: Any, *, most: int, odd: bool) -> tuple[Entry, ...]:
+    """What a guest says its files are; those that are none, and names nobody could ask for, are refused. Raises `ProtocolBroken`."""
     if not isinstance(told, list) or len(told) > most:
         raise ProtocolBroken("a list that is none, or too long")
     found = []
     for each in told:
         if not (isinstance(each, list) and len(each) == 2 and isinstance(each[0], str)):
             raise ProtocolBroken("a list of something else than files")
-        size = whole(each[1])
-        with suppress(PathRefused):
-            found.append(Entry(path=paths.checked(each[0]), size=size))
+        size = whole(each[1], least=-1 if odd else 0)
+        path, refused = paths.claimed(each[0], is_plain=size >= 0)
+        found.append(Entry(path=path, size=max(size, 0), refused=refused))
     return tuple(sorted(found, key=lambda entry: entry.path))
 
 

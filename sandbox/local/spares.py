@@ -24,7 +24,7 @@ class Spares:
 
     def taken(self, spec: SandboxSpec) -> LocalSandbox | None:
         """One with these limits, now the caller's; None when there is none, or none with the pack is wanted."""
-        if spec.with_pack is False:
+        if spec.with_pack is False or spec.way_out is not None:
             return None
         self._ready = [each for each in self._ready if not each.is_gone]
         for each in self._ready:
@@ -37,7 +37,7 @@ class Spares:
     def fill(self, spec: SandboxSpec) -> None:
         """Begin to start what is missing, in the background."""
         if self._most and (self._filling is None or self._filling.done()):
-            self._filling = asyncio.create_task(self._fill(replace(spec, labels={})))
+            self._filling = asyncio.create_task(self._fill(replace(spec, labels={}, way_out=None)))
 
     async def filled(self) -> None:
         """Wait until what was begun is ready."""

@@ -35,8 +35,8 @@ class Look:
 
 def look(leader: int) -> Look:
     """Look at the sandbox whose first process outside is `leader`. What has ended meanwhile counts as nothing."""
-    processes = _tree(leader)
-    held = sum(_anonymous(each) for each in processes) + _shared(processes[1:]) + _on_its_way(processes[1:])
+    processes = tree(leader)
+    held = sum(anonymous(each) for each in processes) + _shared(processes[1:]) + _on_its_way(processes[1:])
     blocks = inodes = 0
     for each in processes[1:]:  # the first one of bubblewrap stands outside
         try:
@@ -51,7 +51,8 @@ def look(leader: int) -> Look:
     )
 
 
-def _tree(leader: int) -> list[int]:
+def tree(leader: int) -> list[int]:
+    """The process and all that it has started, as far as they live."""
     found = [leader]
     for each in found:
         try:
@@ -63,7 +64,8 @@ def _tree(leader: int) -> list[int]:
     return found
 
 
-def _anonymous(process: int) -> int:
+def anonymous(process: int) -> int:
+    """Bytes a process holds for itself alone."""
     try:
         with open(f"/proc/{process}/statm", encoding="ascii") as told:
             numbers = told.read().split()

@@ -84,6 +84,35 @@ def test_a_program_of_the_operator_runs_in_a_sandbox_and_says_how_it_ended(joule
     assert joule("run", "-", given="print('well')").stdout.startswith("well\n")
 
 
+def test_a_kind_that_cannot_be_started_says_what_to_do(joule: Joule, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("E2B_API_KEY", raising=False)
+
+    ran = joule("probe", "--kind", "e2b", "--json")
+
+    assert ran.exit_code == 1
+    told = json.loads(ran.stdout)
+    assert (told["ok"], told["backend"], told["boundary"]) == (False, "e2b", "microvm")
+    assert "JOULE_E2B_API_KEY" in told["fix"]
+
+
+async def test_an_organisation_chooses_its_kind_and_leaves_it_to_the_operator_again(settings: Settings, joule: Joule):
+    import asyncio
+
+    async with home(settings):
+        chosen = await asyncio.to_thread(joule, "choose", "local", "--json")
+        said = await asyncio.to_thread(joule, "choose", "--json")
+        refused = await asyncio.to_thread(joule, "choose", "e2b")
+        back = await asyncio.to_thread(joule, "choose", "--usual")
+        after = await asyncio.to_thread(joule, "choose", "--json")
+
+    assert json.loads(chosen.stdout) == {"backend": "local", "boundary": "namespace"}
+    assert json.loads(said.stdout)["chosen"] == "local"
+    assert refused.exit_code == 1
+    assert "Nothing was changed" in refused.stdout
+    assert back.exit_code == 0
+    assert json.loads(after.stdout) == {"chosen": None, "usual": "local", "offered": ["local", "gvisor", "e2b"]}
+
+
 async def test_the_doctor_tries_it_too(settings: Settings):
     found = {each.check: each for each in await findings(settings)}
 

@@ -17,6 +17,7 @@ from joule.governance.policy import Policy, schema_for, shipped
 from joule.kernel.action import Action, Effect
 from joule.kernel.label import Integrity, Purpose, Training
 from joule.kernel.principal import Role, Via
+from sandbox.contract import Boundary
 from tests.support.bells import ACTIONS, Ring
 
 PERMIT = 'permit (principal, action == Joule::Action::"bells.ring", resource)'
@@ -30,6 +31,7 @@ FACTS: dict[str, bool | str] = {
     "training": "denied",
     "provenance": "words",
     "approved": False,
+    "boundary": "none",
 }
 
 
@@ -169,6 +171,7 @@ facts = st.fixed_dictionaries(
         "training": st.sampled_from([each.value for each in Training]),
         "provenance": st.sampled_from(["words", "minted", "elsewhere"]),
         "approved": st.booleans(),
+        "boundary": st.sampled_from(["none", *Boundary]),
     }
 )
 

@@ -28,6 +28,7 @@ PLANTS = {
     "Documents are parsed only where nothing else can be done": ("memory/planted_too.py", "import lxml"),
     "OpenTelemetry only on its wire": ("traces/planted_too.py", "import opentelemetry"),
     "The embedding runtime only beside its model": ("memory/planted_three.py", "import onnxruntime"),
+    "The E2B library only in its backend": ("sandbox/local/planted.py", "import e2b"),
 }
 
 

@@ -12,7 +12,7 @@ from playwright.async_api import Page, expect
 
 from joule.governance.rules.actions import DraftPolicy, EnforcePolicy, PublishPolicy
 from joule.kernel.principal import Role
-from tests.journeys.test_main_job import fine
+from tests.support.walking import fine
 from tests.support.browser import Browser, browser
 from tests.support.postgres import TestServer
 from tests.web.desk import WORDS, Desk, desk_of

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from joule.llm.providers.offline._requests import parse, wants_voice
 from joule.llm.providers.offline._wishes import (
+    Chart,
     DeleteFile,
     EditFile,
     Forget,
@@ -179,3 +180,35 @@ def test_a_long_message_is_read_quickly(said: str) -> None:
     parse(said)
 
     assert time.perf_counter() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("said", "wished"),
+    [
+        (
+            "Chart spend against signups per channel from campaigns.csv and give me an Excel with the numbers.",
+            (True, True, "campaigns.csv"),
+        ),
+        ("Please plot revenue by month", (True, False, "")),
+        ("Make me a bar chart of spend per channel in campaigns.csv", (True, False, "campaigns.csv")),
+        ("Create an Excel file with spend per region from leads.csv", (False, True, "leads.csv")),
+        ("Give me a spreadsheet of spend by channel", (False, True, "")),
+    ],
+)
+def test_charts_and_workbooks_are_asked_for_in_many_ways(said: str, wished: tuple[bool, bool, str]) -> None:
+    (wish,) = parse(said)
+
+    assert isinstance(wish, Chart)
+    assert (wish.chart, wish.workbook, wish.file) == wished
+
+
+def test_a_chart_is_drawn_and_its_numbers_saved_in_one_message() -> None:
+    chart, saved = parse("Chart spend per channel from campaigns.csv and save it as spend.md")
+
+    assert isinstance(chart, Chart)
+    assert saved == SaveThat(file="spend.md")
+
+
+@pytest.mark.parametrize("said", ["Write chart.md: plot the spend", 'Write "plot spend" to a.md', "Read chart.md"])
+def test_a_chart_is_not_taken_out_of_other_words(said: str) -> None:
+    assert not any(isinstance(each, Chart) for each in parse(said))

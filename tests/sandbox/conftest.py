@@ -38,7 +38,7 @@ class Workshop:
             journals=house.journals,
             settings=house.settings.task,
             toolbox=Toolbox(),
-            has_sandbox=house.sandboxes.available,
+            code_behind=house.sandboxes.backends.behind,
         )
         return claim, await runner.run(claim)
 

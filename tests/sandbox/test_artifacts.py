@@ -235,3 +235,33 @@ async def test_links_and_strange_names_do_not_come_out(workshop: Workshop):
 
     assert answer["exit_code"] == 0
     assert [each["name"] for each in answer["artifacts"]] == ["deep/plain.txt"]
+
+
+async def test_what_is_refused_is_told_by_name_without_what_would_steer_a_page(workshop: Workshop):
+    code = (
+        "import os\nopen('out/kept.txt', 'w').write('x')\nos.symlink('/etc/passwd', 'out/link')\nos.mkfifo('out/pipe')\n"
+        "open('out/two\\nlines\\x1b[31m', 'w').write('y')\n"
+        "for n in range(30): os.symlink('x', f'out/z{n:02}')\nprint('said')"
+    )
+
+    found = await workshop.runs(code)
+
+    assert [each["name"] for each in found["artifacts"]] == ["kept.txt"]
+    assert "said" in found["output"]
+    refused = {each["name"]: each["reason"] for each in found["refused"]}
+    assert "a link" in refused["link"]
+    assert "a link" in refused["pipe"]
+    assert refused["two\ufffdlines\ufffd[31m"] == "its name cannot be kept"
+    assert refused[None].startswith("13 more")
+    assert len(found["refused"]) == 21
+
+
+async def test_all_organisations_together_have_only_so_much_room(opening: Opening, settings: Settings):
+    small = settings.model_copy(update={"artifacts": settings.artifacts.model_copy(update={"total_mb": 1})})
+    async with opening(small) as workshop:
+        found = await workshop.runs(
+            "open('out/a.bin', 'wb').write(bytes(700_000))\nopen('out/b.bin', 'wb').write(b'1' * 700_000)"
+        )
+
+    assert [each["name"] for each in found["artifacts"]] == ["a.bin"]
+    assert found["refused"] == [{"name": "b.bin", "reason": "there is no room left for anybody's artifacts"}]

@@ -131,7 +131,9 @@ async def test_a_session_that_a_person_ends_is_over(workshop: Workshop):
     assert answer["fresh"]
     assert answer["session"] != first["session"]
     assert not [
-        info for info in await house.sandboxes.backend.listed() if info.labels["session"] == session.session.hex
+        info
+        for info in await house.sandboxes.backends.named("local").listed()
+        if info.labels["session"] == session.session.hex
     ]
 
 

@@ -46,6 +46,16 @@ def test_what_was_put_is_given_back_until_it_is_deleted(store: Store, org: OrgId
         store.get(org, blob)
 
 
+def test_it_knows_how_much_lies_in_it(store: Store, org: OrgId):
+    before, blob = store.used(), new_id()
+    store.put(org, blob, [b"one", b"two"])
+    store.put(OrgId(new_id()), new_id(), [b"x" * 100])
+
+    assert (before, store.used()) == (0, 106)
+    store.delete(org, blob)
+    assert store.used() == 100
+
+
 def test_another_organisation_finds_nothing_under_the_same_id(store: Store, org: OrgId):
     blob = new_id()
     store.put(org, blob, [b"ours"])

@@ -1,5 +1,8 @@
 """Artifacts by way of the pages: from a run to a card, a preview, a download, and their end."""
 
+import base64
+
+from tests.memory.knowledge.reading.test_glance import pdf, workbook
 from tests.sandbox.conftest import Workshop
 from tests.support.scripted_model import Says
 from tests.web.conftest import Site
@@ -93,3 +96,53 @@ async def test_an_artifact_is_found_in_its_own_project_alone(site: Site) -> None
         ]
 
     assert answers == [200, 404, 404, 404, 200]
+
+
+CHART = {
+    "title": "Spend <b>per</b> channel",
+    "data": {"values": [{"channel": "search", "spend": 120}, {"channel": "mail", "spend": 40}]},
+    "mark": "bar",
+    "encoding": {"x": {"field": "channel"}, "y": {"field": "spend", "type": "quantitative"}},
+}
+
+
+async def test_workbooks_pdfs_and_charts_are_shown_without_anything_in_them_being_run(site: Site) -> None:
+    workshop = Workshop(home=site.home, model=site.model)
+    files = {"spend.xlsx": workbook(), "report.pdf": pdf(), "broken.pdf": b"%PDF-1.4 cut"}
+    code = "import base64\n" + "\n".join(
+        f"open('out/{name}', 'wb').write(base64.b64decode('{base64.b64encode(content).decode()}'))"
+        for name, content in files.items()
+    )
+    await workshop.does(Says(calls=[("run_python", {"code": code}), ("plot", {"file_name": "spend", "spec": CHART})]))
+    artifacts = f"/projects/{site.home.project}/artifacts"
+
+    async with site.signed_in() as client:
+        listed = (await client.get(artifacts)).text
+        links = {
+            part.split(">")[1].split("<")[0]: part.split('"')[0] for part in listed.split('class="title" href="')[1:]
+        }
+        book = (await client.get(f"{links['spend.xlsx']}/preview")).text
+        paper = (await client.get(f"{links['report.pdf']}/preview")).text
+        picture = await client.get(f"{links['report.pdf']}/first-page")
+        broken = (await client.get(f"{links['broken.pdf']}/preview")).text
+        page = (await client.get(links["spend.json"])).text
+        svg = await client.get(f"{links['spend.json']}/chart.svg")
+        wrong = [
+            (await client.get(f"{links['spend.json']}/preview")).status_code,
+            (await client.get(f"{links['spend.xlsx']}/first-page")).status_code,
+            (await client.get(f"{links['spend.xlsx']}/chart.svg")).status_code,
+        ]
+        late = (await client.get(links["spend.xlsx"])).text
+
+    assert "<td>search</td><td>120.5</td><td>2026-03-01</td>" in book
+    assert f'hx-get="{links["spend.xlsx"]}/preview"' in late
+    assert "first of 2 pages" in paper
+    assert (picture.content[:4], picture.headers["content-type"]) == (b"\x89PNG", "image/png")
+    assert "There is no preview: The file is damaged" in broken
+    assert page.count("<rect") >= 2
+    assert "search, 120" in page
+    assert "chart (Vega-Lite)" in page
+    assert "<b>per</b>" not in page + svg.text
+    assert svg.headers["content-type"].startswith("image/svg+xml")
+    assert svg.headers["content-disposition"] == "attachment; filename*=UTF-8''spend.svg"
+    assert wrong == [404, 404, 404]

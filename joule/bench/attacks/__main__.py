@@ -7,7 +7,7 @@ import resource
 import sys
 from contextlib import suppress
 
-from joule.bench.attacks import THEMES, judged
+from joule.bench.attacks import THEMES, judged, outside
 from joule.bench.attacks._trial import source
 from joule.bench.attacks.attack import Attack
 from sandbox.local import bwrap
@@ -19,6 +19,8 @@ def main(theme: str) -> None:
     for each in THEMES[theme]:
         if isinstance(each, Attack):
             source(each)
+    if theme == "network":
+        outside.ready()
     look(os.getpid())
     asyncio.run(judged("files", at_most=1))
     user = bwrap.unused_user()

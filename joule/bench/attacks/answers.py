@@ -17,7 +17,7 @@ from uuid import uuid4
 from joule.bench.attacks._altered import end_of
 from joule.bench.attacks.attack import Given, Siege
 from joule.kernel.clock import SystemClock
-from sandbox.contract import Exited, SandboxId, SandboxSpec
+from sandbox.contract import Entry, Exited, SandboxId, SandboxSpec
 from sandbox.errors import ProtocolBroken, QuotaExceeded
 from sandbox.local.session import LocalSandbox
 from sandbox.local.wire import MOST, Wire, parsed
@@ -73,7 +73,12 @@ _NAMES = ("../up", "/etc/passwd", "a\nb", "\x1b[31mred", "a/../../b", "x" * 300,
 async def make_up_names(given: Given) -> bool:
     async with _taken_over() as (sandbox, guest):
         guest.sendall(_frame(b"k", json.dumps([[name, 1] for name in _NAMES]).encode()))
-        return await sandbox.listed() != ()
+        return await sandbox.listed() != () or any(each.refused is None for each in await _odd(sandbox, guest))
+
+
+async def _odd(sandbox: LocalSandbox, guest: socket.socket) -> tuple[Entry, ...]:
+    guest.sendall(_frame(b"k", json.dumps([[name, 1] for name in _NAMES]).encode()))
+    return await sandbox.listed(odd=True)
 
 
 async def _believed_the_names(given: Given) -> bool:

@@ -13,7 +13,10 @@ from sandbox.errors import PathRefused
 
 _FOLLOWING = (("| os.O_NOFOLLOW ", ""), ("| os.O_NOFOLLOW, dir_fd", ", dir_fd"))  # the guest without its care
 _ENDS_NO_OTHERS = ("os.kill(-1, signal.SIGKILL)", "return")
-_TRAPS = "import os\nos.symlink('/etc/passwd','link')\nos.symlink('/etc','folder')\nos.mkfifo('pipe')\n"
+_TRAPS = (
+    "import os\nos.symlink('/etc/passwd','link')\nos.symlink('/etc','folder')\nos.mkfifo('pipe')\n"
+    "os.symlink('/proc/self/root/etc/passwd','magic')\n"
+)
 
 
 async def _reads(given: Given, path: str, *alterations: tuple[str, str]) -> bool:
@@ -39,6 +42,14 @@ async def give_a_file_behind_a_linked_folder(given: Given) -> bool:
 
 async def _followed_folders(given: Given) -> bool:
     return await _reads(given, "folder/passwd", *_FOLLOWING)
+
+
+async def give_a_link_that_only_the_kernel_can_follow(given: Given) -> bool:
+    return await _reads(given, "magic")
+
+
+async def _followed_magic(given: Given) -> bool:
+    return await _reads(given, "magic", *_FOLLOWING)
 
 
 async def _hangs(given: Given, *alterations: tuple[str, str]) -> bool:
@@ -167,6 +178,7 @@ _GUEST = (Wall.GUEST,)
 ATTACKS = (
     Siege(number="57", run=give_a_link_for_a_file, without=_followed_links, walls=_GUEST),
     Siege(number="58", run=give_a_file_behind_a_linked_folder, without=_followed_folders, walls=_GUEST),
+    Siege(number="60", run=give_a_link_that_only_the_kernel_can_follow, without=_followed_magic, walls=_GUEST),
     Siege(number="61", run=give_a_pipe_that_never_speaks, without=_waited_for_a_pipe, walls=_GUEST),
     Siege(number="62", run=swap_a_file_for_a_link_while_it_is_opened, without=_looked_then_opened, walls=_GUEST),
     Siege(number="79", run=forge_the_end_of_a_job, without=_gave_jobs_the_line, walls=_GUEST),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from joule.bench.attacks.attack import Attack, Given, Wall
+from joule.bench.attacks import outside
+from joule.bench.attacks.attack import Attack, Given, Siege, Wall
 
 
 def connect_to_a_service_of_the_host(given: Given) -> object:
@@ -108,7 +109,7 @@ def use_a_family_nobody_needs(given: Given) -> object:
 
 BOTH = (Wall.FILTER, Wall.NETWORK)
 _RAW = (Wall.FILTER, Wall.CAPABILITIES, Wall.NAMESPACES)
-ATTACKS = (
+ATTACKS: tuple[Attack | Siege, ...] = (
     Attack(number="14", run=connect_to_a_service_of_the_host, walls=BOTH),
     Attack(number="15", run=send_a_datagram_to_the_host, walls=BOTH),
     Attack(number="16", run=connect_to_a_socket_without_a_file, walls=(Wall.NETWORK,)),
@@ -121,4 +122,5 @@ ATTACKS = (
     Attack(number="18e", run=serve_on_every_address, walls=(Wall.FILTER,)),
     Attack(number="19", run=ask_the_metadata_service, walls=BOTH),
     Attack(number="19a", run=see_who_listens_on_the_host, walls=(Wall.NETWORK,)),
+    *outside.SIEGES,
 )

@@ -11,6 +11,8 @@ from joule.web.admin import (
     policy,
     proof,
     retention,
+    sandbox_rules,
+    sandboxes,
     verifying,
     what_if,
 )
@@ -19,6 +21,8 @@ routers = (
     members.router,
     overview.router,
     data_use.router,
+    sandboxes.router,
+    sandbox_rules.router,
     retention.router,
     audit.router,
     verifying.router,

@@ -19,17 +19,42 @@ from joule.kernel.errors import NotFound
 from joule.kernel.ids import ProjectId
 from joule.web.access import FileReader, Here
 from joule.web.chat.panel import icon_of
-from joule.web.chat.preview import table_rows
+from joule.web.chat.preview import ROWS, table_rows
 from joule.web.context import Web
+from joule.web.errors import sentence
 from joule.web.shell import shell_of
+from memory.knowledge.reading.errors import ReadingUnavailable, Unreadable
 from sandbox import queries
 from sandbox.actions import DeleteArtifact, KeepArtifactInFiles, PinArtifact
+from sandbox.artifacts.chart import checked
+from sandbox.artifacts.drawing import Drawing, drawn
+from sandbox.artifacts.errors import ChartRefused
+from sandbox.artifacts.plotting import NotDrawn
+from sandbox.artifacts.sniff import CHART, PDF, WORKBOOK
 from sandbox.queries import ArtifactContent, ArtifactView
 
 router = APIRouter(prefix="/projects/{project}/artifacts")
 
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
-TEXTS = frozenset({"text/plain", "text/markdown", "application/json", "application/vnd.vegalite+json", "image/svg+xml"})
+TEXTS = frozenset({"text/plain", "text/markdown", "application/json", CHART, "image/svg+xml"})
+TABLES = frozenset({"text/csv", "text/tab-separated-values"})
+GLANCED = frozenset({WORKBOOK, PDF})  # opened by a process that can do nothing else, after the page is there
+_KINDS = {
+    **{f"image/{each}": f"{name} picture" for each, name in (("png", "PNG"), ("jpeg", "JPEG"), ("gif", "GIF"))},
+    "image/webp": "WebP picture",
+    "image/svg+xml": "SVG picture",
+    "text/csv": "table (CSV)",
+    "text/tab-separated-values": "table (TSV)",
+    "text/plain": "text",
+    "text/markdown": "Markdown text",
+    "text/html": "web page",
+    "application/json": "JSON",
+    "application/zip": "ZIP archive",
+    "application/octet-stream": "unknown kind",
+    CHART: "chart (Vega-Lite)",
+    WORKBOOK: "Excel workbook",
+    PDF: "PDF",
+}
 MOST_TEXT = 20_000  # characters of a preview
 INERT = {"Content-Security-Policy": "sandbox; default-src 'none'", "X-Content-Type-Options": "nosniff"}
 
@@ -52,11 +77,14 @@ class ArtifactPage:
     """An artifact, looked at."""
 
     line: ArtifactLine
-    media_type: str
+    kind: str
     file_name: str  # what it would be called as a file of the project
     picture: str | None
     rows: tuple[tuple[str, ...], ...]
+    chart: Drawing | None
+    glanced: str | None  # where the preview comes from, when it takes a moment
     text: str | None
+    cut: str
 
 
 @router.get("")
@@ -95,6 +123,50 @@ async def picture(web: Here, person: FileReader, project: UUID, artifact: UUID) 
     if found.view.media_type not in PICTURES:
         raise NotFound("picture")
     return Response(found.content, media_type=found.view.media_type, headers=INERT)
+
+
+@router.get("/{artifact}/preview")
+async def preview(web: Here, person: FileReader, project: UUID, artifact: UUID) -> Response:
+    """The beginning of a workbook or a PDF, as a part of its page; or why it cannot be shown."""
+    async with web.house.database.read(person.org) as session:
+        found = await _content(web, session, person, project, artifact)
+    line, book, page, problem = _line(found.view, project), None, None, None
+    try:
+        if found.view.media_type == WORKBOOK:
+            book = await web.glancer.workbook(found.content)
+        elif found.view.media_type == PDF:
+            page = await web.glancer.first_page(found.content)
+        else:
+            raise NotFound("preview")
+    except (Unreadable, ReadingUnavailable) as failed:
+        problem = sentence(str(failed))
+    return web.templates.page("artifacts/_preview.html", line=line, book=book, page=page, problem=problem)
+
+
+@router.get("/{artifact}/first-page")
+async def first_page(web: Here, person: FileReader, project: UUID, artifact: UUID) -> Response:
+    """The first page of a PDF as a picture that we packed ourselves."""
+    async with web.house.database.read(person.org) as session:
+        found = await _content(web, session, person, project, artifact)
+    if found.view.media_type != PDF:
+        raise NotFound("picture")
+    page = await web.glancer.first_page(found.content)
+    return Response(page.png, media_type="image/png", headers=INERT)
+
+
+@router.get("/{artifact}/chart.svg")
+async def chart_picture(web: Here, person: FileReader, project: UUID, artifact: UUID) -> Response:
+    """A chart as a picture, drawn by us: nothing of the specification but names and numbers is in it."""
+    async with web.house.database.read(person.org) as session:
+        found = await _content(web, session, person, project, artifact)
+    drawing = _drawing(found)
+    if drawing is None:
+        raise NotFound("picture")
+    name = quote(_last(found.name).rpartition(".")[0] or "chart", safe="")
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}.svg", **INERT}
+    return Response(
+        web.templates.text("artifacts/chart.svg", {"chart": drawing}), media_type="image/svg+xml", headers=headers
+    )
 
 
 @router.post("/{artifact}/pin")
@@ -164,16 +236,37 @@ async def _expect(web: Web, person: SignedInPerson, project: UUID, artifact: UUI
 
 def _page(found: ArtifactContent, project: UUID) -> ArtifactPage:
     line, kind = _line(found.view, project), found.view.media_type
-    text = found.content[: 4 * MOST_TEXT].decode(errors="replace") if kind in TEXTS or kind == "text/csv" else None
-    rows = table_rows(text) if text is not None and kind == "text/csv" else ()
+    text = found.content[: 4 * MOST_TEXT].decode(errors="replace") if kind in TEXTS | TABLES else None
+    rows = table_rows(text) if text is not None and kind in TABLES else ()
+    drawing = _drawing(found)
     return ArtifactPage(
         line=line,
-        media_type=kind,
+        kind=_KINDS.get(kind, kind),
         file_name=_last(found.name),
         picture=f"{line.href}/picture" if kind in PICTURES else None,
         rows=rows,
-        text=None if rows or text is None else text[:MOST_TEXT],
+        chart=drawing,
+        glanced=f"{line.href}/preview" if kind in GLANCED else None,
+        text=None if rows or drawing or text is None else text[:MOST_TEXT],
+        cut=_cut(found, rows, text),
     )
+
+
+def _drawing(found: ArtifactContent) -> Drawing | None:
+    """The chart, if it is one that was checked and can be drawn."""
+    if found.view.media_type != CHART:
+        return None
+    try:
+        return drawn(checked(found.content.decode()))
+    except (NotDrawn, ChartRefused, UnicodeDecodeError):
+        return None
+
+
+def _cut(found: ArtifactContent, rows: tuple[tuple[str, ...], ...], text: str | None) -> str:
+    if rows:
+        return "The first 50 rows are shown; download the file for all." if len(rows) >= ROWS - 1 else ""
+    is_cut = text is not None and len(found.content) > len(text[:MOST_TEXT].encode())
+    return "Only the beginning is shown; download the file for all." if is_cut else ""
 
 
 def _line(view: ArtifactView, project: UUID) -> ArtifactLine:

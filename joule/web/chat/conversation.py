@@ -28,6 +28,7 @@ _WITH_FILES = (
     "Summarise what worked in campaigns.csv in our brand voice, save it as summary.md, "
     "and remember that we never use exclamation marks",
     "Which channel had the best return in campaigns.csv?",
+    "Chart spend against conversions per channel from campaigns.csv and give me an Excel with the numbers",
     "What do you remember about this project?",
     "List the files and say what each is about",
 )

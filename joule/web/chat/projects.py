@@ -25,6 +25,10 @@ _REQUESTS = (  # what the offline model understands; see docs/models.md
     ("read a file", "read brand-guide.md"),
     ("have a text summarised", "summarise brand-guide.md"),
     ("know what a table says", "which channel had the best return in campaigns.csv"),
+    (
+        "have a chart or a workbook made",
+        "chart spend against revenue per channel from campaigns.csv and give me an Excel with the numbers",
+    ),
     ("have a file written", "save that as summary.md"),
     ("have a file changed", "in summary.md replace “Q1” with “first quarter”"),
     ("have something remembered", "remember that we never use exclamation marks"),

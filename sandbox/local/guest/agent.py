@@ -7,6 +7,7 @@ says. It has to be quick, so it imports little and late, and to leave nothing of
 from __future__ import annotations
 
 import _socket
+import _thread
 import gc
 import io
 import json
@@ -36,13 +37,11 @@ def main() -> None:
     connection = _socket.socket(fileno=int(sys.argv[1]))
     os.set_inheritable(connection.fileno(), False)
     for name, value in settings["limits"].items():
-        which = getattr(resource, "RLIMIT_" + name)
-        most = resource.getrlimit(which)[1]
+        most = resource.getrlimit(which := getattr(resource, "RLIMIT_" + name))[1]
         value = value if most == resource.RLIM_INFINITY else min(value, most)
         resource.setrlimit(which, (value, value))
     os.nice(10)
     if settings["pack"]:
-        sys.path.append(SITE)
         prepare(settings["imports"])
     gc.collect()
     gc.freeze()  # children share what is never touched again
@@ -60,6 +59,7 @@ def main() -> None:
 
 def prepare(modules: list[str]) -> None:
     """Load what jobs are likely to import, so that each finds it loaded."""
+    sys.path += os.environ.get("PYTHONPATH", SITE).split(":")
     fonts = os.path.join(SITE, "joule-fonts")
     if os.path.isdir(fonts):  # matplotlib wants to write beside its list of fonts
         os.makedirs(kept := os.environ["MPLCONFIGDIR"])
@@ -85,11 +85,8 @@ def receive(connection: _socket.socket) -> tuple[bytes, bytes]:
 def exactly(connection: _socket.socket, length: int) -> bytes:
     parts = []
     while length:
-        part = connection.recv(min(length, CHUNK))
-        if not part:
-            os._exit(0)
-        parts.append(part)
-        length -= len(part)
+        parts.append(connection.recv(min(length, CHUNK)) or os._exit(0))
+        length -= len(parts[-1])
     return b"".join(parts)
 
 
@@ -103,12 +100,12 @@ def contents(connection: _socket.socket) -> Iterator[bytes]:
 
 
 def run(connection: _socket.socket, request: dict[str, Any]) -> None:
-    given = os.open("/tmp", os.O_TMPFILE | os.O_RDWR, 0o600)  # noqa: S108
+    given = os.open(name := f"/tmp/{os.urandom(8).hex()}", os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)  # noqa: S108
+    os.unlink(name)
     for part in contents(connection):
         os.write(given, part)
     os.lseek(given, 0, os.SEEK_SET)
-    out, out_in = os.pipe()
-    error, error_in = os.pipe()
+    (out, out_in), (error, error_in) = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
         child_of(connection, request, given, out_in, error_in)
@@ -116,12 +113,9 @@ def run(connection: _socket.socket, request: dict[str, Any]) -> None:
         os.close(each)
     began = time.monotonic()
     status, usage = watched(connection, child, {out: b"o", error: b"e"})
-    told = {
-        "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
-        "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
-        "seconds": time.monotonic() - began,
-        "peak": usage.ru_maxrss * 1024,
-    }
+    told: dict[str, Any] = {"seconds": time.monotonic() - began, "peak": usage.ru_maxrss * 1024}
+    told["code"] = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
+    told["signal"] = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
     send(connection, b"x", json.dumps(told).encode())
 
 
@@ -187,7 +181,7 @@ def python(code: str) -> int:
 def watched(connection: _socket.socket, child: int, streams: dict[int, bytes]) -> tuple[int, resource.struct_rusage]:
     """Pass on what a child says until it has ended; end it when the host says so. Nothing of it stays."""
     status, usage = 0, resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = os.pidfd_open(child)
+    done = end_of(child)
     waiting = [connection.fileno(), done, *streams]
     while len(waiting) > 1:
         ready, _, _ = select.select(waiting, [], [])
@@ -209,6 +203,17 @@ def watched(connection: _socket.socket, child: int, streams: dict[int, bytes]) -
                 everybody_else()
     os.close(done)
     return status, usage
+
+
+def end_of(child: int) -> int:
+    """Can be read once the child has ended. Where the kernel has no such thing (an old gVisor), a thread waits for it."""
+    try:
+        return os.pidfd_open(child)
+    except OSError:
+        ended, ending = os.pipe()
+        waiting = os.P_PID, child, os.WEXITED | os.WNOWAIT
+        _thread.start_new_thread(lambda: os.waitid(*waiting) and os.close(ending), ())  # type: ignore[func-returns-value]
+        return ended
 
 
 def everybody_else() -> bool:
@@ -235,15 +240,6 @@ def opened(path: str, flags: int) -> int:
         os.close(at)
 
 
-def plain(path: str) -> int:
-    """A regular file, to be read."""
-    found = opened(path, os.O_RDONLY)
-    if not stat.S_ISREG(os.fstat(found).st_mode):
-        os.close(found)
-        raise IsADirectoryError(21, "no regular file")
-    return found
-
-
 def write(connection: _socket.socket, request: dict[str, Any]) -> None:
     problem = None
     try:
@@ -265,8 +261,10 @@ def write(connection: _socket.socket, request: dict[str, Any]) -> None:
 
 
 def read(connection: _socket.socket, request: dict[str, Any]) -> None:
-    found = plain(request["path"])
+    found = opened(request["path"], os.O_RDONLY)
     try:
+        if not stat.S_ISREG(os.fstat(found).st_mode):
+            raise IsADirectoryError(21, "no regular file")
         left = request["limit"] + 1
         while left and (part := os.read(found, min(left, CHUNK))):
             send(connection, b"d", part)
@@ -288,6 +286,8 @@ def listed(connection: _socket.socket, request: dict[str, Any]) -> None:
                 continue
             if stat.S_ISREG(about.st_mode) and about.st_nlink == 1:
                 found.append([os.path.relpath(path, "."), about.st_size])
+            elif request["odd"]:
+                found.append([os.path.relpath(path, "."), -1])
             if len(found) >= request["limit"]:
                 folders.clear()
                 break

@@ -5,7 +5,7 @@ from alembic import op
 from joule.database.migrations.tenancy import protect
 
 revision = "0020"
-down_revision = "0013"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 

@@ -59,7 +59,7 @@ def inquiry(question: str, table: Table) -> Inquiry:
     """The question, in terms of the table."""
     said = plain(question)
     kind: Kind = next((kind for pattern, kind in _KINDS if re.search(pattern, said)), "overview")
-    numbers = mentioned(table.numbers(), said) or _by_role(table, said)
+    numbers = mentioned(table.numbers(), said) or by_role(table, said)
     name = next((name for pattern, name in RATIO_WORDS if re.search(pattern, said)), "")
     ratio = ratio_named(table, name) if name else None
     by = _by(table, question, needed=kind in {"best", "worst"})
@@ -124,8 +124,8 @@ def answer_narrowed(asked: Inquiry, question: str, table: Table, groups: list[tu
     )
 
 
-def _by_role(table: Table, said: str) -> list[Column]:
-    """`What did we spend?` asks for the column of costs, whatever it is called."""
+def by_role(table: Table, said: str) -> list[Column]:
+    """The columns a sentence means by what they are: `What did we spend?` asks for the column of costs, whatever it is called."""
     synonyms = {
         "spend": r"\b(?:spen[dt]|costs?|budget|paid)\b",
         "revenue": r"\b(?:revenue|income|sales|earn(?:ed|ings)?|turnover|brought\s+in)\b",

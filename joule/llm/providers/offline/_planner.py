@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from joule.llm.actions import Message, ToolCall, ToolSpec
-from joule.llm.providers.offline import _account_work, _changing, _knowledge, _reading
+from joule.llm.providers.offline import _account_work, _changing, _charting, _knowledge, _reading
 from joule.llm.providers.offline._accounts import Account, accounts_of
 from joule.llm.providers.offline._desk import Desk, Pending, Turn, Want, turn_of
 from joule.llm.providers.offline._reading import Finding
@@ -17,6 +17,7 @@ from joule.llm.providers.offline._speech import closing, help_text, opening
 from joule.llm.providers.offline._wishes import (
     AskAccount,
     AskKnowledge,
+    Chart,
     DeleteFile,
     DoAtAccount,
     EditFile,
@@ -94,6 +95,8 @@ def _fulfil(
             return _reading.summarise(wish, desk, in_voice=wants_voice(turn.request), own_rules=own)
         case Statistics():
             return _or_known(_reading.statistics(wish, desk), wish.question, desk)
+        case Chart():
+            return _charting.chart(wish, desk)
         case SaveThat():
             return _changing.save(wish, desk, before=before, last_answer=turn.last_answer)
         case WriteFile():
@@ -151,7 +154,7 @@ def _needed(place: int, wishes: Sequence[Wish]) -> set[int]:
 
 def _makes_text(wish: Wish) -> bool:
     return isinstance(
-        wish, Summarise | Statistics | ListFiles | SearchFiles | ReadFile | Recall | AskAccount | _KNOWING
+        wish, Summarise | Statistics | Chart | ListFiles | SearchFiles | ReadFile | Recall | AskAccount | _KNOWING
     )
 
 
@@ -173,7 +176,7 @@ _CHANGES = SaveThat | WriteFile | EditFile | DeleteFile
 
 def _touched(wish: Wish) -> set[str]:
     match wish:
-        case ReadFile() | SaveThat() | WriteFile() | EditFile() | DeleteFile() | Statistics():
+        case ReadFile() | SaveThat() | WriteFile() | EditFile() | DeleteFile() | Statistics() | Chart():
             return {plain(wish.file)}
         case Summarise():
             return {plain(each) for each in wish.files}

@@ -23,6 +23,7 @@ from joule.llm.providers.offline._phrases import (
     without_politeness,
 )
 from joule.llm.providers.offline._wishes import (
+    Chart,
     DeleteFile,
     EditFile,
     Forget,
@@ -216,6 +217,28 @@ def _statistics(said: str) -> Wish | None:
     return Statistics(question=said, file=tables[0] if tables else "")
 
 
+_WORKBOOK = r"(?:excel|xlsx|spreadsheet|workbook)"
+
+
+def _chart(said: str) -> Wish | None:
+    """`Chart spend against signups per channel`, `Make me a workbook of spend by region`; never what is to be written word for word."""
+    drawn = opens(
+        r"(?:(?:chart|plot|graph|draw|visuali[sz]e)\s+\S"
+        r"|(?:make|create|give|show|build|prepare|do)\s+(?:me\s+|us\s+)?(?:an?|the)\s+(?:\w+\s+)?(?:chart|graph|plot|diagram)\s+\S)",
+        said,
+    )
+    exported = opens(
+        rf"(?:make|create|give|build|prepare|export)\s+(?:me\s+|us\s+)?(?:an?\s+|the\s+)?{_WORKBOOK}"
+        r"(?:\s+(?:file|sheet|workbook))?\s+(?:of|with|for)\s+.*\b(?:per|by|from|for\s+each)\s+\w",
+        said,
+    )
+    if (drawn is None and exported is None) or len(said) > 400:
+        return None
+    tables = [each for each in file_names(said) if re.search(r"\.(?:csv|tsv)$", each, re.IGNORECASE)]
+    workbook = re.search(rf"\b{_WORKBOOK}\b", said, re.IGNORECASE) is not None
+    return Chart(question=said, file=tables[0] if tables else "", chart=drawn is not None, workbook=workbook)
+
+
 def summary_wish(said: str) -> Wish | None:
     asked = opens(
         r"(?:summari[sz]e|sum\s+up|recap|analy[sz]e|tl;?dr\b|condense|review|explain"
@@ -259,6 +282,7 @@ def _help(said: str) -> Wish | None:
 
 _READERS: tuple[Callable[[str], Wish | None], ...] = (
     literal_text,
+    _chart,
     knowledge_wish,
     _remember,
     _write,

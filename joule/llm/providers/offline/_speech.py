@@ -6,6 +6,7 @@ from joule.llm.providers.offline._reading import Finding
 from joule.llm.providers.offline._wishes import (
     AskAccount,
     AskKnowledge,
+    Chart,
     DeleteFile,
     DoAtAccount,
     EditFile,
@@ -30,6 +31,10 @@ EXAMPLES = (
     ("look at files", "“List my files”, “Read brand-guide.md”, “Search my files for discount”"),
     ("summarise", "“Summarise what worked in campaigns.csv in our brand voice and save it as summary.md”"),
     ("compute", "“Which channel had the highest revenue in campaigns.csv?”, “Total spend per channel”"),
+    (
+        "draw and export",
+        "“Chart spend against revenue per channel from campaigns.csv and give me an Excel with the numbers”",
+    ),
     ("write and edit files", '“Write "Hello" to notes.md”, “Replace "cheap" with "good value" in notes.md”'),
     ("delete files", "“Delete notes.md”"),
     ("remember, recall and forget", "“Remember that we never use exclamation marks”, “What do you remember?”"),
@@ -72,6 +77,15 @@ def _told(wish: Wish) -> str:
             return f"summarise {listed([f'`{each}`' for each in wish.files]) or 'what there is'}"
         case Statistics():
             return f"compute that from {f'`{wish.file}`' if wish.file else 'your table'}"
+        case Chart():
+            what = (
+                "make that workbook"
+                if not wish.chart
+                else "draw that and make a workbook"
+                if wish.workbook
+                else "draw that"
+            )
+            return f"{what} from {f'`{wish.file}`' if wish.file else 'your table'}"
         case SaveThat() | WriteFile():
             return f"save `{wish.file}`"
         case EditFile():

@@ -42,6 +42,16 @@ class Statistics:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Chart:
+    """A chart of a table's columns, or a workbook with their numbers, or both: made by code."""
+
+    question: str
+    file: str = ""
+    chart: bool = True
+    workbook: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class SaveThat:
     """Keep what this message's other wishes, or the last answer, produced."""
 
@@ -147,6 +157,7 @@ Wish = (
     | ReadFile
     | Summarise
     | Statistics
+    | Chart
     | SaveThat
     | WriteFile
     | EditFile

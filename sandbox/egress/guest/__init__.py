@@ -1,0 +1,1 @@
+"""What is put into a sandbox that has a way out."""
