@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -103,7 +104,7 @@ def opened(record: Record, task: TaskId, keyring: Keyring | None) -> tuple[Row, 
     if keyring is not None:
         for name, sealed in record.sealed.items():
             content[name] = json.loads(keyring.open(sealed, row=task, field=name, generation=record.seq))
-    attrs = json.loads(record.head)["attrs"]
+    attrs = orjson.loads(record.head)["attrs"]
     return parted(Row(kind=record.kind, at=record.at, call=record.call, attrs=attrs, content=content))
 
 

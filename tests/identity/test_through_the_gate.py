@@ -90,7 +90,8 @@ async def test_no_token_and_no_password_reaches_the_journal(room: Room, commands
 
     written = await _journal(room, owner.org)
 
-    assert "olga@acme.example" in written  # the scan opens what is sealed
+    assert "'organisation_name': 'Acme'" in written  # the scan opens what is sealed
+    assert "olga@acme.example" not in written  # so that whoever is erased stands in nobody's log of commands
     assert "identity.set_password" in written
     assert signed_in.token.get_secret_value().partition(".")[2] not in written
     assert PASSWORD not in written

@@ -1,21 +1,25 @@
 """A replay is the same agent over the record: identical today, or the first difference by call and field."""
 
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from uuid import UUID
 
 import pytest
+import pytest_asyncio
 
 from joule.agent.task import End
+from joule.database.server import ServerAddress
 from joule.governance import approvals
 from joule.governance.policy import Policy, shipped
 from joule.kernel.errors import Refused
 from joule.kernel.principal import Role, Via
-from joule.kernel.settings import Settings
+from joule.kernel.settings import DatabaseSettings, Settings, VaultSettings
 from joule.replay.actions import ReplayTask
 from joule.replay.replaying import replay
 from joule.replay.report import Divergence, Verdict
 from tests.support.house import Home, home
+from tests.support.postgres import TestServer
 from tests.support.scripted_model import Says, ScriptedModel
 from traces import sealing
 
@@ -26,14 +30,30 @@ SCRIPT = [
 ]
 
 
-@pytest.fixture
-async def here(settings: Settings) -> AsyncIterator[Home]:
-    async with home(settings, model=ScriptedModel(script=SCRIPT)) as found:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def place(test_server: TestServer) -> Iterator[ServerAddress]:
+    with test_server.clone() as address:
+        yield address
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def here(place: ServerAddress, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Home]:
+    folder: Path = tmp_path_factory.mktemp("replay")
+    at = Settings(
+        home=folder,
+        environment="test",
+        database=DatabaseSettings(url=place.app_url, owner_url=place.owner_url),
+        vault=VaultSettings(key_file=folder / "keys" / "kek.json"),
+    )
+    async with home(at, model=ScriptedModel(script=SCRIPT)) as found:
         await found.upload("a.txt", b"hello")
         yield found
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ran(here: Home):
     claim = here.claim("Write plan.md and remember that we like blue")
     await here.run(claim)

@@ -27,7 +27,7 @@ class AddressRefused(Invalid):
     code = "traces.address_refused"
 
     def __init__(self, problem: str) -> None:
-        super().__init__(problem, advice="Give an https address with a public name, without a password or a query.")
+        super().__init__(problem, advice="Give an https address with a public name and no password in it.")
 
 
 class DeliveryFailed(JouleError):

@@ -10,6 +10,8 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from joule.database.engine import ReadSession
+from joule.governance.rules import queries as rules
+from joule.identity.permissions import Permission, allowed
 from joule.identity.queries import SignedInPerson
 from joule.kernel.errors import NotFound
 from joule.kernel.ids import OrgId, TaskId
@@ -63,7 +65,11 @@ async def show(web: Web, person: SignedInPerson, task: TaskId, *, content: TaskC
         names = await names_for(web, session, person)
         access = await panel(web, session, person, task)
         reads = await grants.reads(session, person.org, task=task, limit=20)
-    found = steps(content.events if content else events, reasons=web.house.reasons, models=models)
+        # What people call their own policies is theirs: the journal has numbers, and so does support.
+        named = {}
+        if allowed(person.role, Permission.SETTINGS):
+            named = await rules.names(session, web.house.vault, person.org)
+    found = steps(content.events if content else events, reasons={**web.house.reasons, **named}, models=models)
     return web.templates.page(
         "support/task.html",
         shell=shell,

@@ -29,6 +29,7 @@ router = APIRouter(prefix="/support")
 
 TONES = {"done": "ok", "failed": "no", "waiting": "ask"}
 _MANY = 30  # tasks on one page
+_STEPS_OF = timedelta(days=90)  # steps are looked through this far back, unless days are chosen
 
 
 class Asked(BaseModel, frozen=True):
@@ -82,7 +83,11 @@ async def page(web: Here, person: TimelineReader, asked: Annotated[Asked, Query(
         try:
             last = _id(before)
             found = await finding.find(
-                session, person.org, _sought(asked), before=TaskId(last) if last else None, limit=_MANY
+                session,
+                person.org,
+                _sought(asked, web.house.clock.now()),
+                before=TaskId(last) if last else None,
+                limit=_MANY,
             )
         except ValueError as problem:
             wrong = str(problem)
@@ -114,11 +119,12 @@ async def _exists(session: ReadSession, person: SignedInPerson, task: UUID) -> b
     return bool((await finding.find(session, person.org, Sought(only=TaskId(task)), limit=1)).tasks)
 
 
-def _sought(asked: Asked) -> Sought:
+def _sought(asked: Asked, now: datetime) -> Sought:
     """Raises `ValueError`, in words for the person, for a filter that cannot be used."""
     state = asked.state if asked.state in {each.value for each in State} else ""
+    of_a_step = any(each.strip() for each in (asked.tool, asked.action, asked.decision, asked.code))
     return Sought(
-        since=day(asked.since),
+        since=day(asked.since) or (now - _STEPS_OF if of_a_step else None),
         until=day(asked.until, after=True),
         author=_author(asked.person),
         state=State(state) if state else None,
