@@ -154,6 +154,21 @@ async def test_an_allowed_name_that_leads_inside_is_refused(address: str) -> Non
             await client.get(f"https://{API}/")
 
 
+async def test_another_port_is_used_only_by_who_named_it_and_no_other_then() -> None:
+    names = Names(api_provider_test=[["127.0.0.1"]])
+    hosts = Hosts(exact=frozenset({API}), ports=frozenset({8443}))
+
+    async with Network(resolver=names).client(hosts, name="API") as client:
+        for url in (f"https://{API}/", f"https://{API}:8444/", f"http://{API}:8443/"):
+            with pytest.raises(HostRefused):
+                await client.get(url)
+        assert names.asked == []
+        with pytest.raises(HostRefused, match="loopback"):
+            await client.get(f"https://{API}:8443/")
+
+    assert names.asked == [API]
+
+
 async def test_one_inside_address_among_good_ones_refuses_all() -> None:
     network = Network(resolver=Names(api_provider_test=[["93.184.215.14", "127.0.0.1"]]))
 
