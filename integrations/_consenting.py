@@ -139,7 +139,9 @@ class Consenting:
         wanted = taken.wanted
         async with self.database.read(org) as session:
             for each in wanted.products:  # the rule may have changed while the person was away
-                if not (await rule_of(session, org, each)).allowed:
+                rule, known = await rule_of(session, org, each), grants.provider_of(each)
+                choices = () if known is None else [s.name for s in known.scopes.values() if not s.always]
+                if not rule.allows(set(choices) & set(wanted.scopes)):
                     raise NotAllowedHere(grants.title_of(each))
             await stepping.check_finish(session, action.principal, wanted)
             opening = await self.endpoints.for_consent(

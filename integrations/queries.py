@@ -13,6 +13,7 @@ from integrations import receipts
 from integrations import rules as rules_in_force
 from integrations._columns import ACCOUNT, CLIENT_ID
 from integrations._ends import ends_of
+from integrations.catalogue.load import catalogue
 from integrations.clients import row_of
 from integrations.mcp.sign_in import server_of
 from integrations.results import TokenEnd
@@ -54,6 +55,7 @@ class ConnectionView:
     outcomes: tuple[TokenEnd, ...]
     has_receipt: bool
     asks_name: bool = False
+    allowed: bool = True
 
     @property
     def is_over(self) -> bool:
@@ -72,6 +74,7 @@ class ConnectionHealth:
     used_at: datetime | None
     refreshed_at: datetime
     expires_at: datetime | None
+    allowed: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +119,7 @@ async def of_provider(session: AsyncSession, vault: Vault, org: OrgId, provider:
 
 async def health(session: AsyncSession, org: OrgId) -> tuple[ConnectionHealth, ...]:
     """How the connections do that have not been disconnected."""
+    forbidden = await _forbidden(session, org)
     return tuple(
         ConnectionHealth(
             connection=row.id,
@@ -125,6 +129,7 @@ async def health(session: AsyncSession, org: OrgId) -> tuple[ConnectionHealth, .
             used_at=row.used_at,
             refreshed_at=grant.refreshed_at,
             expires_at=grant.expires_at,
+            allowed=row.provider not in forbidden,
         )
         for row, grant in await _rows(session, org)
         if row.status != "revoked"
@@ -201,6 +206,7 @@ async def _views(session: AsyncSession, vault: Vault, org: OrgId, rows: list[Pai
         return ()
     ring = await vault.keyring(session, org)
     told = await _revocations(session, org, {grant.id for _, grant in rows})
+    forbidden = await _forbidden(session, org)
     views = []
     for row, grant in rows:
         end = _end_of(row, told) if row.status == "revoked" else None
@@ -230,6 +236,7 @@ async def _views(session: AsyncSession, vault: Vault, org: OrgId, rows: list[Pai
                 outcomes=() if end is None else ends_of(end.outcomes),
                 has_receipt=end is not None and end.receipt is not None,
                 asks_name=grant.account is None and grant.name_at is not None,
+                allowed=row.provider not in forbidden,
             )
         )
     return tuple(views)
@@ -250,6 +257,10 @@ def _end_of(row: ConnectionRow, told: Iterable[RevocationRow]) -> RevocationRow 
     mine = [each for each in told if each.grant_id == row.grant_id]
     whole = [each for each in mine if each.state != "shared"]
     return next(iter(whole), None) or next((each for each in mine if each.connection_id == row.id), None)
+
+
+async def _forbidden(session: AsyncSession, org: OrgId) -> frozenset[str]:
+    return frozenset(catalogue().providers) - await rules_in_force.allowed(session, org)
 
 
 def _status(row: ConnectionRow, grant: OAuthGrantRow) -> str:

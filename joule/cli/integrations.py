@@ -158,7 +158,10 @@ async def revoke(output: Output, connection: UUID, delete_synced: bool, whole_gr
         told = "Others go on with its consent: the provider is not told."
     elif known is not None and not known.revocation.possible:
         told = f"The provider has no way to be told. {known.settings_words}"
-    output.result(done, f"Disconnected. {told}")
+    kept = (
+        f" Of {done.found.total} things synced from it {done.deleted.total} were deleted." if done.found.total else ""
+    )
+    output.result(done, f"Disconnected. {told}{kept}")
 
 
 @command.command("doctor")
@@ -214,6 +217,8 @@ def _mend(view: "ConnectionView", known: Collection[str]) -> str:
         return (
             "Its connector is switched off: name it in JOULE_INTEGRATIONS_CONNECTORS again, or disconnect the account."
         )
+    if not view.allowed:
+        return "Your organisation does not allow it: allow it on its page, or disconnect the account."
     return _MEND.get(view.status, "Connect the account again.").format(provider=view.provider)
 
 

@@ -96,6 +96,17 @@ async def test_a_renewal_is_refused_while_nothing_of_the_account_is_allowed(
         assert there.provider.refreshes == 1
 
 
+async def test_a_permission_forbidden_while_the_person_was_away_is_not_taken(here: Office):
+    page = await here.begin(*READING)
+    brought = await here.consent(page, *READING)
+    await here.do(SetProviderRule(principal=here.owner, provider=PROVIDER, allowed=True, scopes=("contacts.read",)))
+
+    with pytest.raises(NotAllowedHere):
+        await here.finish(brought)
+
+    assert await here.connect("contacts.read")
+
+
 def test_an_account_is_kept_alive_while_any_of_its_permissions_is_allowed():
     known = catalogue().provider("hubspot")
     granted = ("oauth", "crm.objects.contacts.read", "content")

@@ -245,11 +245,12 @@ async def test_what_was_synced_is_listed_before_anything_is_deleted(site: Site) 
 
 
 async def test_an_organisation_allows_only_what_it_names_and_sees_what_that_stops(site: Site) -> None:
-    await connected(site.home)
+    account = await connected(site.home)
     async with site.signed_in() as client:
         before = text_of(await client.get("/admin/integrations"))
         saved = await client.post("/admin/integrations/allow-list", data={"mode": "listed"})
         after = await client.get(saved.headers["location"])
+        refused = text_of(await client.get(f"/admin/connections/{account.connection}"))
         page = await client.get("/admin/integrations/hubspot")
         named = {"allowed": "yes", "permitted": list(boxes(page, "permitted"))}
         await client.post("/admin/integrations/hubspot/rule", data=named)
@@ -262,7 +263,9 @@ async def test_an_organisation_allows_only_what_it_names_and_sees_what_that_stop
     assert "Otherwise the accounts at Demo CRM (on this computer) stop working at once." in before
     assert "What may be connected was saved." in text_of(after)
     assert "HubSpot Customer records, campaigns and marketing e-mail. At most: Spend money, delete" in text_of(after)
-    assert text_of(after).count("Not allowed") == len(catalogue().providers)
+    assert text_of(after).count("Not allowed") == len(catalogue().providers) + 1  # and the account
+    assert "so Joule refuses to use the account and does not renew its access." in refused
+    assert "See what is allowed" in refused
     assert "Your organisation does not allow HubSpot" in text_of(page)
     ticked = {name for name, is_ticked in boxes(page, "permitted").items() if is_ticked}
     assert ticked == {

@@ -25,7 +25,7 @@ async def page(web: Here, person: HealthReader) -> Response:
 
 
 def _line(each: queries.ConnectionHealth) -> HealthLine:
-    word, tone, advice = showing.health(each.status, each.provider)
+    word, tone, advice = showing.health(each.status, each.provider, allowed=each.allowed)
     return HealthLine(
         id=str(each.connection),
         provider="MCP server" if server_of(each.provider) else showing.provider_of(each.provider).title,

@@ -45,7 +45,7 @@ async def page(
     if server is not None:
         return RedirectResponse(f"/admin/integrations/mcp#server-{server}", status_code=303)
     provider = showing.provider_of(view.provider)
-    word, tone, advice = showing.health("revoked" if view.is_over else view.status, view.provider)
+    word, tone, advice = showing.health("revoked" if view.is_over else view.status, view.provider, allowed=view.allowed)
     here = f"/admin/connections/{view.connection}"
     there = f"/admin/integrations/{provider.id}" if is_known(web, view.provider) else ""  # switched off: it has no page
     more = "&".join(("", *(f"scope={name}" for name in view.granted if name in provider.scopes)))
@@ -71,6 +71,7 @@ async def page(
         receipt=showing.receipt(view)[0],
         receipt_words=showing.receipt(view)[1],
         unnamed=showing.unnamed(view, provider),
+        mend="" if not there else "Connect again" if view.allowed else "See what is allowed",
     )
     return web.templates.page(
         "integrations/connection.html",

@@ -35,6 +35,12 @@ _SWITCHED_OFF = (
     "no",
     "Whoever runs Joule has switched off the connector it needs. Have it switched on again, or disconnect the account.",
 )
+_FORBIDDEN = (
+    "Not allowed",
+    "no",
+    "The organisation does not allow this provider, so Joule refuses to use the account and does not renew its access. An "
+    "admin allows it on the provider's page, or disconnects the account.",
+)
 _OUTCOMES: Mapping[str, tuple[str, str, str]] = {
     "revoked": ("Revoked", "ok", "The provider confirmed it."),
     "already_dead": ("Already dead", "ok", "The provider no longer knew it."),
@@ -91,10 +97,12 @@ def provider_of(name: str) -> Provider:
     )
 
 
-def health(status: str, provider: str = "") -> tuple[str, str, str]:
+def health(status: str, provider: str = "", *, allowed: bool = True) -> tuple[str, str, str]:
     """A word for how a connection does, its tone, and what would mend it. What is unknown is uncertain."""
     if provider and status != "revoked" and provider not in catalogue().providers and server_of(provider) is None:
         return _SWITCHED_OFF
+    if status != "revoked" and not allowed:
+        return _FORBIDDEN
     return HEALTH.get(status, HEALTH["refresh_unknown"])
 
 
@@ -116,7 +124,7 @@ def unnamed(view: ConnectionView, provider: Provider) -> str:
 
 def connection_line(view: ConnectionView, names: Mapping[PersonId, str]) -> ConnectionLine:
     """One line of a list."""
-    word, tone, _ = health(view.status, view.provider)
+    word, tone, _ = health(view.status, view.provider, allowed=view.allowed)
     return ConnectionLine(
         href=f"/admin/connections/{view.connection}",
         provider=provider_of(view.provider).title,

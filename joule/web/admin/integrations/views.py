@@ -186,6 +186,7 @@ class ConnectionPage:
     receipt: str = ""  # what its button says; empty while there is none
     receipt_words: str = ""
     unnamed: str = ""
+    mend: str = ""  # where the advice leads; empty when it leads nowhere
 
 
 @dataclass(frozen=True, kw_only=True)
