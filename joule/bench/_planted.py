@@ -17,17 +17,25 @@ def forms_of(words: bytes) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys(found))
 
 
+# Letters alone: sixteen figures in a row are a card number by chance, now and then, and those are refused or covered.
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
+
+
+def _drawn(size: int) -> str:
+    return secrets.token_hex(size).translate(_LETTERS)
+
+
 @dataclass(kw_only=True)
 class Planted:
     """What was put in, by what it was put in as."""
 
-    mark: str = field(default_factory=lambda: f"canary{secrets.token_hex(4)}", repr=False)
+    mark: str = field(default_factory=lambda: f"canary{_drawn(4)}", repr=False)
     words: dict[str, str] = field(default_factory=dict, repr=False)
     secrets: set[str] = field(default_factory=set, repr=False)  # which of them nobody at all may see
 
     def word(self, what: str) -> str:
         """A fresh string to put in as `what`; the same again when asked again."""
-        return self.words.setdefault(what, f"{self.mark}{secrets.token_hex(8)}")
+        return self.words.setdefault(what, f"{self.mark}{_drawn(8)}")
 
     def note(self, what: str, secret: str) -> str:
         """Look for a string that was not made here, such as the token of a session."""
