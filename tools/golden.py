@@ -232,7 +232,7 @@ async def run(here: Home, claim: Claim, scene: Scene) -> None:
         journals=house.journals,
         settings=house.settings.task,
         toolbox=Toolbox(),
-        has_sandbox=house.sandboxes.available if "sandbox" in scene.about else None,
+        code_behind=house.sandboxes.backends.behind if "sandbox" in scene.about else None,
     )
     await runner.run(claim)
 

@@ -36,7 +36,7 @@ LOCKED = Deny(
 # What an organisation's own policies never judge, so that no draft can shut its authors, or the law, out.
 UNTOUCHED = (
     *("governance.", "privacy.", "replay.", "identity.sign_", "identity.end_", "identity.issue_sign_in_link"),
-    *("traces.revoke_access", "traces.decline_access", "integrations.revoke_connection"),
+    *("traces.revoke_access", "traces.decline_access", "traces.acknowledge_access", "integrations.revoke_connection"),
 )
 _OWN_HANDS = frozenset({"person", "agent"})  # Joule's own upkeep is not theirs to forbid
 

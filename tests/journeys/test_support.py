@@ -12,9 +12,9 @@ from playwright.async_api import Page, expect
 
 from joule.governance.rules.actions import DraftPolicy, EnforcePolicy, PublishPolicy
 from joule.kernel.principal import Role
-from tests.support.walking import fine
 from tests.support.browser import Browser, browser
 from tests.support.postgres import TestServer
+from tests.support.walking import fine
 from tests.web.desk import WORDS, Desk, desk_of
 from traces import verify
 
