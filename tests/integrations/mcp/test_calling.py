@@ -15,6 +15,7 @@ from joule.replay.report import Verdict
 from tests.integrations.mcp.conftest import Desk
 from tests.support.mcp import Hostile, tool
 from tests.support.scripted_model import Says
+from traces import sealing
 
 
 def says(desk: Desk, *calls: tuple[str, dict[str, Any]]) -> None:
@@ -187,7 +188,7 @@ async def test_a_replay_offers_what_was_offered_then(beside_hostile: Desk, hosti
     calls = len(hostile.headers)
     house = beside_hostile.home.house
     async with house.database.read(claim.org) as session:
-        keyring = await house.vault.keyring(session, claim.org, f"task:{claim.task}")
+        keyring = await sealing.ring(session, house.vault, claim.org, claim.task)
 
     report = await replay(
         await beside_hostile.home.events(claim.task),
