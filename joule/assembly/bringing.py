@@ -20,21 +20,11 @@ from joule.kernel.label import Label, join
 from joule.kernel.principal import Principal
 from joule.llm.actions import canonical_json
 from memory.knowledge.actions import AddDocument
+from memory.knowledge.errors import TooLongToBring
 from memory.knowledge.results import DocumentAdded
 from memory.knowledge.states import SourceKind
 
 Perform = Callable[[Action[Any]], Awaitable[Any]]
-
-
-class TooLongToBring(Invalid):
-    """A document at a provider that its answers cannot hold whole. Nothing of it was kept."""
-
-    code = "joule.too_long_to_bring"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the document is too long to be brought in whole", advice="Download it there and add it as a file."
-        )
 
 
 @dataclass(frozen=True, kw_only=True)

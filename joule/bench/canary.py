@@ -8,17 +8,13 @@ import asyncio
 import logging
 import re
 import tempfile
-import traceback
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from integrations.actions import FinishConnection, ReadFromProvider, SetProviderClient
-from integrations.results import Secret as AccountSecret
 from joule.assembly import open_house
 from joule.bench import _connecting, _errands, _kept, _served
 from joule.bench._connecting import Careless
@@ -26,21 +22,15 @@ from joule.bench._eavesdropping import Heard, logged, overheard, trapped
 from joule.bench._errands import Person
 from joule.bench._ground import ground
 from joule.bench._planted import Planted
+from joule.bench._raised import raised
 from joule.bench._rotating import serving
 from joule.bench._scripted import Scripted
 from joule.bench._served import Guarded
 from joule.bench._visitor import Answer, web_process
 from joule.bench.report import Report
 from joule.database.server import EmbeddedServer
-from joule.governance.commands import Commands
-from joule.identity.actions import InvitePerson, Secret, SetPassword
-from joule.kernel.action import Action
 from joule.kernel.errors import Unavailable
-from joule.kernel.ids import ProjectId, new_id
-from joule.kernel.principal import Principal, Role
 from joule.kernel.settings import Settings
-from joule.tasks.actions import StartTask
-from memory.actions import CreateProject, EditFile, Remember, UploadFile
 
 _COPY = re.compile(rb"^COPY (\S+) .*?^\\\.$", re.DOTALL | re.MULTILINE)
 
@@ -109,7 +99,7 @@ async def hunt(settings: Settings, *, server: EmbeddedServer, superuser: str) ->
                 support = await _errands.supporter(house, planted, owner)
                 pages = await _support_pages(support, (*tasks, *used, asked))
                 shown += await _access(owner, support, planted, tasks[0])
-                raised = await _raised(house.commands, owner.principal, planted)
+                told = await raised(house.commands, owner.principal, planted)
             finally:
                 stop.set()
                 await working
@@ -121,7 +111,7 @@ async def hunt(settings: Settings, *, server: EmbeddedServer, superuser: str) ->
         findings.leaks += [f"reports to LangSmith: {len(trap.reports)} requests"] * bool(trap.reports)
         findings.look(planted, "signals between processes", "\n".join(heard.signals).encode())
         findings.look(planted, "statements the database shows", "\n".join(heard.statements).encode())
-        for what, text in raised:
+        for what, text in told:
             findings.look(planted, "text, repr and traceback of errors", text.encode(), what)
         findings.look(planted, "prompts of models", "\n".join(scripted.prompts).encode(), only_secrets=True)
         for answer in (*shown, *pages_of_servers):
@@ -253,52 +243,3 @@ async def _access(owner: Person, support: Person, planted: Planted, task: str) -
 def _without_names(page: bytes, planted: Planted) -> bytes:
     """Whoever is signed in sees the name of their own organisation; it is taken out of the pages before the search."""
     return page.replace(planted.word("organisation's name").encode(), b"")
-
-
-async def _raised(commands: Commands, owner: Principal, planted: Planted) -> list[tuple[str, str]]:
-    """What errors say of wishes that cannot be met, each of which carries a string of its own."""
-    project, word = ProjectId(new_id()), planted.word
-    member = Principal(org=owner.org, person=owner.person, role=Role.SUPPORT, via=owner.via)
-    wishes: tuple[Action[Any], ...] = (
-        StartTask(principal=owner, project=project, text=word("message to no project")),
-        StartTask(principal=member, project=project, text=word("message that is refused")),
-        Remember(principal=owner, project=project, text=word("item of no project")),
-        UploadFile(
-            principal=owner, project=project, file_name=word("file of no project"), content=word("its body").encode()
-        ),
-        EditFile(
-            principal=owner, project=project, file_name=word("edited file"), find=word("find"), replace=word("replace")
-        ),
-        CreateProject(principal=owner, title=word("long title") * 20),
-        InvitePerson(principal=owner, person_name="X", email=word("no address"), role=Role.MEMBER),
-        SetPassword(principal=owner, password=Secret(word("new password")), current=Secret(word("wrong current"))),
-        FinishConnection(
-            principal=owner,
-            provider="demo_crm",
-            session=new_id(),
-            state=AccountSecret(planted.secret("state of an error")),
-            code=AccountSecret(planted.secret("code of an error")),
-        ),
-        SetProviderClient(
-            principal=owner,
-            provider="hubspot",
-            client_id="ours",
-            client_secret=AccountSecret(planted.secret("client secret with a line break") + "\n"),
-        ),
-        ReadFromProvider(
-            principal=owner,
-            connection=new_id(),
-            provider="demo_crm",
-            operation="read_contacts",
-            inputs=word("arguments of no account"),
-        ),
-    )
-    said = []
-    for wish in wishes:
-        try:
-            await commands.perform(wish)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
-            said.append((wish.name, f"{error}\n{error!r}\n{''.join(traceback.format_exception(error))}"))
-    if len(said) != len(wishes):
-        raise Unavailable("an error that was expected")
-    return said

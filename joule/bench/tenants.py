@@ -45,14 +45,13 @@ WORDS = {
     "code": "a-code",
     "answer": "approve",
     "role": "member",
+    "name": "namespace",
     "confirmed": "yes",
     "kind": "fact",
-    "pinned": "true",
     "version": "1",
     "data_class": "memory",
     "scope": "person",
-    "sure": "true",
-    "with_files": "true",
+    **dict.fromkeys(("pinned", "sure", "with_files"), "true"),
 }
 
 

@@ -27,7 +27,7 @@ from joule.kernel import errors as kernel
 from joule.kernel.errors import JouleError
 from joule.privacy.errors import NotTheirs, ProvidersUntold
 from joule.web.rendering import Templates
-from traces.ending.holds import OnHold
+from traces.ending.errors import OnHold
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,8 @@ Invalid
 ├── CutOff          fewer or more bytes came than were announced
 ├── NotADocument    bytes of a kind that is never read
 ├── StillUnread     a document that has no text yet
-└── OriginalGone    the bytes it came as were not kept
+├── OriginalGone    the bytes it came as were not kept
+└── TooLongToBring  a document at a provider that its answers cannot hold whole
 Conflict
 └── TitleTaken      another document of the project has this title
 """
@@ -56,6 +57,17 @@ class OriginalGone(Invalid):
         super().__init__(
             "the original of this document was not kept, because it holds full payment card numbers",
             advice="Take the numbers out and upload it again. Its text, with the numbers covered, is still here.",
+        )
+
+
+class TooLongToBring(Invalid):
+    """A document at a provider that its answers cannot hold whole. Nothing of it was kept."""
+
+    code = "memory.too_long_to_bring"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the document is too long to be brought in whole", advice="Download it there and add it as a file."
         )
 
 

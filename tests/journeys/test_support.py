@@ -60,7 +60,7 @@ async def test_support_sees_where_it_went_wrong_and_reads_only_what_was_granted(
         desk_of(test_server, tmp_path) as desk,
         served(desk) as address,
         browser(name="support") as support,
-        browser(name="owner-phone", width=390, height=844, scheme="dark") as owner,
+        browser(name="owner") as owner,
     ):
         at = f"{address}/support/tasks/{desk.task}"
         page = await sign_in(support, address, await desk.invitation(Role.SUPPORT))

@@ -32,7 +32,8 @@ from tests.support.clock import StoppedClock
 from tests.support.house import Home, home
 from traces import reader, sealing
 from traces.ending.erasing import erasures_of
-from traces.ending.holds import OnHold, Scope
+from traces.ending.errors import OnHold
+from traces.ending.holds import Scope
 
 WORDS = "zirkonlampe"
 SPOKEN = f"{WORDS}|{WORDS.encode().hex()}|example.test|Ada"

@@ -89,7 +89,7 @@ async def test_where_the_rule_lets_them_a_member_gives_it_and_the_task_goes_on(p
         await until(at.site, at.task, "done")
 
         assert "Your task needs this one permission at Demo CRM" in page
-        assert "Read the pretend campaigns and their figures." in page
+        assert "Read the pretend campaigns, their figures and their briefs." in page
         assert came.headers["location"] == f"{at.thread}#main"
         assert await at.granted() == ("contacts.read", "campaigns.read")
         assert "There they are." in (await at.client.get(at.thread)).text

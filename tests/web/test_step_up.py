@@ -54,7 +54,7 @@ async def test_the_card_names_the_permission_and_leads_to_where_it_is_given_and_
         done = html.unescape((await client.get(thread[0])).text)
 
     assert "Needs this one permission at Demo CRM" in asking
-    assert "Read the pretend campaigns and their figures." in asking
+    assert "Read the pretend campaigns, their figures and their briefs." in asking
     assert "<code>campaigns.read</code>" in asking
     assert "Needs a permission" in asking
     assert "Needs your approval" not in asking

@@ -15,9 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from joule.database.engine import WriteSession
-from joule.kernel.errors import Invalid, JouleError, NotFound
+from joule.kernel.errors import Invalid, NotFound
 from joule.kernel.ids import DecisionId, OrgId, PersonId, new_id
 from joule.vault.keys import Keyring
+from traces.ending.errors import OnHold
 from traces.ending.tables import HoldRow
 
 REASON = "hold.reason"
@@ -34,18 +35,7 @@ class Scope(StrEnum):
     ORGANISATION = "organisation"
 
 
-class OnHold(JouleError):
-    """What was to be erased is on legal hold."""
-
-    code = "traces.on_hold"
-
-    def __init__(self, hold: "Hold") -> None:
-        whose = {Scope.ORGANISATION: "the organisation", Scope.PERSON: "a person", Scope.TASK: "a task"}[hold.scope]
-        super().__init__(f"{whose} is on legal hold since {hold.placed_at:%Y-%m-%d}, so nothing of it is erased")
-        self.hold = hold
-
-    def advice(self) -> str:
-        return "Ask an owner of your organisation; it can be erased when the hold is lifted."
+_WHOSE = {Scope.ORGANISATION: "the organisation", Scope.PERSON: "a person", Scope.TASK: "a task"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +86,7 @@ async def may_end(
     await share(session, org)
     hold = on(await standing(session, org), persons=persons, tasks=tasks, whole=whole)
     if hold is not None:
-        raise OnHold(hold)
+        raise OnHold(_WHOSE[hold.scope], since=hold.placed_at)
 
 
 async def may_delete(session: WriteSession, org: OrgId, by: PersonId | None) -> None:

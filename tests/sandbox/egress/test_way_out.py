@@ -16,7 +16,7 @@ from sandbox.egress.results import Secret
 from tests.sandbox.conftest import Opening, Workshop
 from tests.support.house import Home
 from tests.support.provider_server import Echo, Json, ProviderServer
-from traces import reader
+from traces import reader, sealing
 from traces.reader import TaskEvent
 
 KEY = "Bearer outside-key-7f3a91"
@@ -68,7 +68,7 @@ class Listening:
             task = await session.scalar(
                 text("SELECT task_id FROM trace_event WHERE action = 'sandbox.reach_out' ORDER BY task_id DESC LIMIT 1")
             )
-            keyring = await house.vault.keyring(session, self.home.org, f"day:{house.clock.now():%Y-%m-%d}")
+            keyring = await sealing.ring(session, house.vault, self.home.org, TaskId(task))
             return await reader.events(session, keyring, self.home.org, TaskId(task))
 
 
