@@ -1,4 +1,4 @@
-"""What an organisation's pages about its record are about: access to content, a hold, a receipt, a what-if."""
+"""What an organisation's pages about its record and its walls are about: access, a hold, a receipt, a what-if, a host."""
 
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from joule.kernel.ids import PersonId, TaskId
 from joule.kernel.principal import Principal, Role, Via
 from joule.privacy.actions import ErasePerson, PlaceHold
 from joule.replay.actions import BeginWhatIf
+from sandbox.egress.actions import ListOutsideHost
 from traces.ending.holds import Scope
 from traces.grants.actions import GrantAccess, ReadContent, RequestAccess
 from traces.grants.parts import Part
@@ -23,7 +24,14 @@ async def fill(house: House, owner: Principal, *, mark: str, task: TaskId) -> di
     what_if = await perform(BeginWhatIf(principal=owner, days=1))
     gone = await perform(ErasePerson(principal=owner, person=await _support(house, owner, f"gone-{mark}")))
     hold = await perform(PlaceHold(principal=owner, scope=Scope.TASK, subject=task, reason=mark))
-    return {"access": asked.access, "what_if": what_if.what_if, "receipt": gone.receipt, "hold": hold.hold}
+    host = (await perform(ListOutsideHost(principal=owner, host=f"{mark}.example.com"))).host
+    return {
+        "access": asked.access,
+        "what_if": what_if.what_if,
+        "receipt": gone.receipt,
+        "hold": hold.hold,
+        "host": host,
+    }
 
 
 async def _support(house: House, owner: Principal, mark: str) -> PersonId:
