@@ -1,4 +1,4 @@
-"""How fast rows reach the journal, one flush at a time, many at once and by COPY, and what a row costs on disk."""
+"""How fast rows reach the journal, one flush at a time, many at once and by COPY, and what an event costs on disk."""
 
 import time
 from statistics import quantiles
@@ -6,9 +6,11 @@ from statistics import quantiles
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from joule.bench._ground import BenchHandler, Ground, ground, house_on
+from joule.assembly import House
+from joule.bench._ground import BenchHandler, Ground, Ring, Think, ground, house_on, somebody
 from joule.bench.report import Report
 from joule.kernel.ids import OrgId, TaskId, new_id
+from joule.kernel.label import Label
 from traces import reader
 from traces.journal import TaskJournal
 from traces.records import Kind, Record
@@ -41,7 +43,9 @@ async def run(*, quick: bool, **_: object) -> Report:
             if state is None:
                 raise RuntimeError("the journal was just written")
             rows = await reader.records(session, org, journal.task, state)
-        size = _size(here, len(rows))
+        before = _size(here)
+        events = await _steps(house, 500 if quick else 5_000)
+        size = (_size(here) - before) / events
         rate = _copy(here, org, rows[: min(len(rows), 2_000)], copied)
     percent = quantiles(took, n=100)
     return Report(
@@ -56,7 +60,9 @@ async def run(*, quick: bool, **_: object) -> Report:
         targets=TARGETS,
         notes=(
             f"{appends} single appends, {batches} flushes of 100 rows (sealed, hashed, fenced); {copied} rows that were "
-            "sealed and chained before, by COPY as superuser (row-level security refuses COPY to all others); bytes are tables and indexes over all rows"
+            "sealed and chained before, by COPY as superuser (row-level security refuses COPY to all others); bytes are tables and indexes over the "
+            f"{events} events of an agent's steps, a model call and an outside effect each, with 400 characters both ways; a call "
+            "and its result are two events, whether they stand in one row or in two"
         ),
     )
 
@@ -71,13 +77,28 @@ def _note(journal: TaskJournal, n: int) -> None:
     )
 
 
-def _size(here: Ground, rows: int) -> float:
+async def _steps(house: House, steps: int) -> int:
+    """A task's steps through the gate; how many events they are."""
+    org, task = OrgId(new_id()), TaskId(new_id())
+    who = somebody(org)
+    journal = await house.journals.open(org, task, attempt=1, retention="90d")
+    gate = house.gate.over(journal)
+    for n in range(steps):
+        await gate.perform(Think(principal=who, label=Label(), step=n, prompt="p" * 400), call=f"model/{n}")
+        await gate.perform(Ring(principal=who, label=Label(), step=n), call=f"act/{n}/0")
+    await journal.settle()
+    await journal.flush()
+    async with house.database.read(org) as session:
+        return len(await reader.events(session, None, org, task))
+
+
+def _size(here: Ground) -> float:
     with psycopg.connect(here.address.owner_url, autocommit=True) as connection:
         total = connection.execute(
             "SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c "
             "WHERE c.relkind = 'r' AND c.relname ~ '^trace_(event|content)_'"
         ).fetchone()
-    return float(total[0]) / rows if total else 0.0
+    return float(total[0]) if total else 0.0
 
 
 def _copy(here: Ground, org: OrgId, rows: list[Record], count: int) -> float:

@@ -1,7 +1,7 @@
 """`joule up`: everything on one machine, held up by one small parent process.
 
-The parent starts the database, has a child prepare it, then keeps web and worker alive. It imports no room, so that it
-costs little memory; what needs the house happens in the children.
+The parent starts the database, has a child prepare it, then keeps one process alive that serves and works. It imports no
+room, so that it costs little memory; what needs the house happens in the children.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +143,8 @@ async def _run(
     logs.mkdir(mode=0o700, exist_ok=True)
     # Only migrations need the owner of the schema, and they are done.
     sparing = {name: value for name, value in environment.items() if name != "JOULE_DATABASE_OWNER_URL"}
-    supervisor = Supervisor(children=[_child(name, sparing, logs) for name in ("worker", "web")], say=output.say)
+    # One process for both: a second one would hold everything that is loaded once more.
+    supervisor = Supervisor(children=[_child("joule", ("web", "--with-worker"), sparing, logs)], say=output.say)
     async with asyncio.TaskGroup() as group:
         group.create_task(supervisor.run())
         group.create_task(_stop_when(stopping, supervisor))
@@ -164,8 +165,8 @@ async def _run(
         raise problem
 
 
-def _child(name: str, environment: Mapping[str, str], logs: Path) -> Child:
-    command = [sys.executable, "-m", "joule.cli", name]
+def _child(name: str, arguments: Sequence[str], environment: Mapping[str, str], logs: Path) -> Child:
+    command = [sys.executable, "-m", "joule.cli", *arguments]
     return Child(name=name, command=command, environment=environment, log=logs / f"{name}.log")
 
 
@@ -206,7 +207,7 @@ async def _announce(
         if asyncio.get_running_loop().time() > deadline:
             stopping.set()
             return NotStarted(
-                f"the web did not answer within {PATIENCE:.0f} seconds", advice=f"Read {logs / 'web.log'}."
+                f"the web did not answer within {PATIENCE:.0f} seconds", advice=f"Read {logs / 'joule.log'}."
             )
         await asyncio.sleep(0.1)
     address = web.base_url or f"http://{host}:{web.port}"

@@ -68,7 +68,7 @@ def test_who_signs_in_at_one_web_process_is_known_at_the_other(running: Running)
 
 
 def test_a_second_worker_works_while_the_first_one_sleeps(running: Running) -> None:
-    (first,) = running.pids("worker")
+    (first,) = running.pids("web")
     with beside(running, "worker"):
         os.kill(first, signal.SIGSTOP)
         try:
@@ -116,7 +116,7 @@ def test_a_server_of_ones_own_takes_the_place_of_the_embedded_one(
         assert document(process)["founded"] is True
         assert joule.told("chat", "What can you do?")["state"] == "done"
         assert joule.told("doctor")["ok"] is True
-        (worker,) = Running(installation=joule, process=process, link={}).pids("worker")
+        (worker,) = Running(installation=joule, process=process, link={}).pids("web")
         inherited = Path(f"/proc/{worker}/environ").read_bytes()
     finally:
         ended(process)

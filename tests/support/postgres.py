@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 import psycopg
@@ -18,14 +18,22 @@ from joule.database._bootstrap import extend
 from joule.database.server import EmbeddedServer, ServerAddress
 
 _PREFIX = "joule-tests-"
+_DISK, _MEMORY = Path("/tmp"), Path("/dev/shm")
+_ROOM = 4 << 30  # bytes that should be free in memory before a server is put there
 
 
-def roomy_folder() -> Path:
+def roomy_folder(parent: Path = _DISK) -> Path:
     """A new folder the server's user can reach, also when the tests run as root; short enough for a socket.
 
     Its name carries our process id, so that a later run can clear away what a killed run left.
     """
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir="/tmp"))
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent))
+
+
+def _quick_place() -> Path:
+    """Memory where there is plenty: each test's database is some hundred files, made and thrown away."""
+    has_room = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
+    return _MEMORY if has_room and os.access(_MEMORY, os.W_OK | os.X_OK) else _DISK
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +59,11 @@ class TestServer:
     def clone(self, *, migrated: bool = True) -> Iterator[ServerAddress]:
         """A database of its own, gone afterwards whoever is still connected."""
         name = f"test_{next(_numbers)}"
-        self._run("CREATE DATABASE {} OWNER joule_owner TEMPLATE {}", name, self.template if migrated else "template0")
+        self._run(
+            "CREATE DATABASE {} OWNER joule_owner TEMPLATE {} STRATEGY FILE_COPY",
+            name,
+            self.template if migrated else "template0",
+        )
         if not migrated:
             extend(self.superuser_url(name))  # as the operator does
         try:
@@ -70,7 +82,7 @@ _numbers = count(1)
 @contextmanager
 def running_test_server() -> Iterator[TestServer]:
     clear_leftovers()
-    home = roomy_folder()
+    home = roomy_folder(_quick_place())
     home.chmod(0o711)
     server = EmbeddedServer(home=home)
     try:
@@ -87,14 +99,14 @@ def running_test_server() -> Iterator[TestServer]:
 def _unhurried(server: TestServer) -> None:
     """Let the disk lag behind: a test kills processes, which loses nothing by it, and never pulls the plug."""
     with psycopg.connect(server.superuser_url(), autocommit=True) as connection:
-        for setting in ("fsync", "full_page_writes"):
-            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        for setting in ("fsync = off", "full_page_writes = off", "max_wal_size = '128MB'"):
+            connection.execute(f"ALTER SYSTEM SET {setting}")
         connection.execute("SELECT pg_reload_conf()")
 
 
 def clear_leftovers() -> None:
     """Stops the servers of test runs that were killed, and removes their folders."""
-    for home in Path("/tmp").glob(f"{_PREFIX}*"):
+    for home in chain(_DISK.glob(f"{_PREFIX}*"), _MEMORY.glob(f"{_PREFIX}*")):
         parent = home.name.removeprefix(_PREFIX).split("-")[0]
         with suppress(OSError):
             if home.stat().st_uid == os.geteuid() and parent.isdigit() and not Path(f"/proc/{parent}").exists():
