@@ -90,9 +90,10 @@ async def test_an_open_card_stays_open_and_a_reader_above_is_left_alone(settings
     async with opened(settings, SlowModel(lines=90), "reading") as it:
         await it.send("count")
         await it.page.locator(".step summary").first.click()
+        await it.page.evaluate("() => { const log = document.querySelector('#log'); log.scrollTop = log.scrollHeight }")
         await expect(it.page.locator(".prose")).to_contain_text("Line 45")
         at_end = "() => { const log = document.querySelector('#log'); return log.scrollHeight - log.scrollTop - log.clientHeight }"
-        assert await it.page.evaluate(at_end) < 60
+        await it.page.wait_for_function(f"({at_end})() < 60")
 
         await it.page.locator("#log").hover()
         await it.page.mouse.wheel(0, -2000)

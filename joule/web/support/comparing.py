@@ -45,13 +45,26 @@ class Comparison:
 
 def compare(one: Sequence[TaskEvent], other: Sequence[TaskEvent]) -> Comparison:
     """The calls of both runs in the order of the first, with those of the second alone where they came."""
-    left, right = _by_key(steps(one)), _by_key(steps(other))
+    left, right = _by_key(_as_asked(steps(one))), _by_key(_as_asked(steps(other)))
     pairs = [_pair(key, left.get(key), right.get(key)) for key in _merged(list(left), list(right))]
     return Comparison(
         pairs=tuple(pairs),
         first=next((pair.call for pair in pairs if pair.differs), ""),
         versions=_versions(one, other),
     )
+
+
+def _as_asked(found: Sequence[Step]) -> Sequence[Step]:
+    """Calls of one answer of the model begin in any order; here they stand in that in which they were asked for."""
+    ordered, places = list(found), dict[str, list[int]]()
+    for place, step in enumerate(found):
+        if step.call.startswith("act/"):
+            places.setdefault(step.call.rpartition("/")[0], []).append(place)
+    for taken in places.values():
+        side_by_side = sorted((found[place] for place in taken), key=lambda step: int(step.call.rpartition("/")[2]))
+        for place, step in zip(taken, side_by_side, strict=True):
+            ordered[place] = step
+    return ordered
 
 
 def _by_key(found: Sequence[Step]) -> dict[str, Step]:
