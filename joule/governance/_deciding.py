@@ -4,7 +4,7 @@ Whatever keeps them from saying it, the answer is no.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from joule.governance.decision import Allow, Ask, Decision, Deny, Facts
 from joule.governance.facts import resource_of
@@ -12,9 +12,18 @@ from joule.governance.policy import UNDECIDED, Policy
 from joule.governance.rules.rulebook import InForce
 from joule.kernel.action import Action
 from joule.kernel.ids import OrgId
+from joule.kernel.stop import Stop
 
 _UNKNOWN = Deny(policies=(), reason="no policy allows this", advice="")
 _FOREIGN = Deny(policies=(), reason="it is not about this organisation", advice="")
+
+
+class Circumstances(TypedDict, total=False):
+    """What a task's gate is told of the task, where it is known."""
+
+    stop: Stop | None
+    rules: InForce | None  # those just found in force
+    behind: str  # what code of this task runs behind
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,11 @@ call is otherwise decided, journalled and performed under a permit nobody else c
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, Unpack, cast
 from uuid import UUID
 
 from joule.governance import _asking, _step_up, approvals
-from joule.governance._deciding import judged
+from joule.governance._deciding import Circumstances, judged
 from joule.governance._performance import Performance, dump
 from joule.governance._wish import own
 from joule.governance.approvals import Answer, Asked
@@ -58,30 +58,20 @@ class Gate:
         """The policies that decide for an organisation now."""
         return await self._rulebook.of(org, self.policy) if self._rulebook else InForce(policy=self.policy)
 
-    def over(self, journal: TaskJournal, *, words: str = "", **about: Any) -> "TaskGate":
-        """The gate for one task. `words`: all the person wrote in this conversation; for `about` see `TaskGate`."""
-        return TaskGate(self, journal, words=words, **about)
+    def over(self, journal: TaskJournal, *, words: str = "", **with_it: Unpack[Circumstances]) -> "TaskGate":
+        """The gate for one task. `words`: all the person wrote in this conversation."""
+        return TaskGate(self, journal, words=words, **with_it)
 
 
 class TaskGate:
     """The gate over one task's journal."""
 
-    def __init__(
-        self,
-        gate: Gate,
-        journal: TaskJournal,
-        *,
-        words: str,
-        stop: Stop | None = None,
-        rules: InForce | None = None,
-        behind: str = "",
-    ) -> None:
-        """`rules`: those just found in force; `behind`: what code of this task runs behind."""
-        self.journal, self._behind = journal, behind or "none"
-        self._gate, self._words, self._stop = gate, words, stop or Stop()
+    def __init__(self, gate: Gate, journal: TaskJournal, *, words: str, **with_it: Unpack[Circumstances]) -> None:
+        self.journal, self._behind = journal, with_it.get("behind") or "none"
+        self._gate, self._words, self._stop = gate, words, with_it.get("stop") or Stop()
         self._minted: set[UUID] = set()
         self._calls: dict[str, asyncio.Lock] = {}
-        self._rules = rules
+        self._rules = with_it.get("rules")
 
     async def perform(self, action: Action[R], *, call: str, tool: str | None = None) -> R:
         """Perform `action` as the task's call `call`, once: the same call again gives its recorded end.
